@@ -1,0 +1,155 @@
+"""Option contracts and their prices: out of the store, or by a model where the store has none and the user agreed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sos_actors.engine.records import PriceSource
+from sos_actors.market.calendar import Calendar
+from sos_actors.market.expiries import expiries
+from sos_actors.market.pricing import black76_price, years_to_expiry
+from sos_actors.market.symbols import parse_contract_symbol
+from sos_actors.messages.market import BarSeries
+from sos_actors.store.database import Store
+from sos_actors.types import IST_OFFSET_S, NANOS_PER_MINUTE, NANOS_PER_SECOND, OptionType, Segment
+
+FORWARD_DAYS = 45
+"""How far ahead expiries are looked for: a monthly contract is never farther."""
+DAY_NS = 86_400 * NANOS_PER_SECOND
+
+
+def day_start(day: date) -> int:
+    """Midnight IST of a day, UnixNanos."""
+    return (day.toordinal() - date(1970, 1, 1).toordinal()) * DAY_NS - IST_OFFSET_S * NANOS_PER_SECOND
+
+
+class StoreBoard:
+    """A ``ContractBoard`` over stored data: candles where there are any, else the last prices of chain snapshots.
+
+    A chain snapshot known at T gives the bar that opened a minute before: open, high, low and close are the one price
+    seen, so stops and targets are checked against one price a minute.
+
+    Args:
+        store: what to read.
+        calendar: for the expiries that the exchange listed.
+    """
+
+    def __init__(self, store: Store, calendar: Calendar) -> None:
+        self._store = store
+        self._calendar = calendar
+        self._bars: dict[tuple[str, date], tuple[BarSeries | None, PriceSource]] = {}
+        self._listed = lru_cache(maxsize=4096)(self._list)
+        self.read: list[tuple[str, BarSeries]] = []
+        """Every series handed out, in order: part of the run's fingerprint."""
+
+    def expiries(self, underlying: str, day: date) -> list[date]:
+        """Expiries by the exchange's rules of that date, nearest first."""
+        return self._listed(underlying, day)
+
+    def bars(self, contract: str, day: date) -> BarSeries | None:
+        """Bars of the session of ``day``; None when the store has neither candles nor snapshots."""
+        return self._entry(contract, day)[0]
+
+    def source(self, contract: str, day: date) -> int:
+        """CANDLES or CHAIN."""
+        return int(self._entry(contract, day)[1])
+
+    def _list(self, underlying: str, day: date) -> list[date]:
+        last = min(day + timedelta(days=FORWARD_DAYS), self._calendar.last)
+        return [expiry.day for expiry in expiries(underlying, day, last, self._calendar)]
+
+    def _entry(self, contract: str, day: date) -> tuple[BarSeries | None, PriceSource]:
+        key = (contract, day)
+        if key not in self._bars:
+            self._bars[key] = self._read(contract, day)
+            bars = self._bars[key][0]
+            if bars is not None:
+                self.read.append((f"{contract} {day}", bars))
+        return self._bars[key]
+
+    def _read(self, contract: str, day: date) -> tuple[BarSeries | None, PriceSource]:
+        first = day_start(day)
+        bars = self._store.candles(contract, first, first + DAY_NS)
+        if len(bars):
+            return bars, PriceSource.CANDLES
+        bars = self._from_chain(contract, first)
+        return (bars if len(bars) else None), PriceSource.CHAIN
+
+    def _from_chain(self, contract: str, first: int) -> BarSeries:
+        spec = parse_contract_symbol(contract)
+        chain = self._store.chain(f"NSE|INDEX|{spec.underlying}", first, first + DAY_NS, spec.expiry)
+        price = chain.ce_ltp if spec.option_type is OptionType.CE else chain.pe_ltp
+        oi = chain.ce_oi if spec.option_type is OptionType.CE else chain.pe_oi
+        rows = (chain.strike == spec.strike) & (price > 0.0)
+        ltp = price[rows]
+        unknown = np.full(len(ltp), np.nan)
+        return BarSeries(chain.ts[rows] - NANOS_PER_MINUTE, ltp, ltp, ltp, ltp, unknown, oi[rows])
+
+
+class ModelBoard:
+    """A ``ContractBoard`` that prices by Black-76 what the board behind it does not have.
+
+    Args:
+        board: asked first.
+        underlyings: short name -> one-minute bars of the index.
+        calendar: for the close of the expiry.
+        volatility: fraction per square root of a year, the same for every strike.
+    """
+
+    def __init__(
+        self, board: StoreBoard, underlyings: dict[str, BarSeries], calendar: Calendar, volatility: float
+    ) -> None:
+        self._board = board
+        self._underlyings = underlyings
+        self._calendar = calendar
+        self._volatility = volatility
+
+    def expiries(self, underlying: str, day: date) -> list[date]:
+        """As the board behind."""
+        return self._board.expiries(underlying, day)
+
+    def bars(self, contract: str, day: date) -> BarSeries | None:
+        """Stored bars, else modelled ones; None when the index has no bars that day."""
+        stored = self._board.bars(contract, day)
+        return stored if stored is not None else self._modelled(contract, day)
+
+    def source(self, contract: str, day: date) -> int:
+        """As the board behind, or MODEL."""
+        if self._board.bars(contract, day) is None:
+            return int(PriceSource.MODEL)
+        return self._board.source(contract, day)
+
+    def _modelled(self, contract: str, day: date) -> BarSeries | None:
+        spec = parse_contract_symbol(contract)
+        spot = self._underlyings.get(spec.underlying)
+        if spot is None or spec.strike is None:
+            return None
+        low, high = np.searchsorted(spot.ts, [day_start(day), day_start(day) + DAY_NS])
+        spot = spot[slice(int(low), int(high))]
+        if not len(spot):
+            return None
+        expiry = int(self._calendar.session(spec.expiry, Segment.FO).close_ns)
+        call = spec.option_type is OptionType.CE
+        best, worst = (spot.high, spot.low) if call else (spot.low, spot.high)
+        ends = spot.ts + NANOS_PER_MINUTE
+        open_, high, low, close = (
+            self._price(prices, ends, spec.strike, expiry, call) for prices in (spot.open, best, worst, spot.close)
+        )
+        unknown = np.full(len(spot), np.nan)
+        return BarSeries(spot.ts, open_, high, low, close, unknown, unknown)
+
+    def _price(
+        self, spot: NDArray[np.float64], moments: NDArray[np.int64], strike: float, expiry: int, call: bool
+    ) -> NDArray[np.float64]:
+        value = np.array(
+            [
+                black76_price(float(at), strike, years_to_expiry(int(ts), expiry), self._volatility, call)
+                for at, ts in zip(spot, moments, strict=True)
+            ]
+        )
+        ticks: NDArray[np.float64] = np.maximum(np.round(np.round(value / 0.05) * 0.05, 2), 0.05)
+        return ticks

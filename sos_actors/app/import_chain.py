@@ -1,0 +1,194 @@
+"""Imports option chain snapshots, a row a strike or a row a leg, and the market measures that follow from them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sos_actors.app import import_report as reasons
+from sos_actors.app.import_reading import NUMBERS, Batch
+from sos_actors.app.import_report import ImportOptions, ImportReport
+from sos_actors.app.import_rows import Naming, day_range, days_of, expiry_of, groups, hours, leg_of, repeats
+from sos_actors.errors import ImportRefusedError
+from sos_actors.market.calendar import Calendar
+from sos_actors.market.chain import measure_many
+from sos_actors.market.lots import lot_size
+from sos_actors.market.symbols import short_name_of
+from sos_actors.store import ChainColumns, DayRecord, StatsColumns, Store
+from sos_actors.types import NANOS_PER_MINUTE, Segment
+
+_QUOTES = ("ltp", "oi", "volume", "iv", "oi_change")
+_IN_LOTS = ("oi", "volume", "oi_change")
+
+
+class ChainImport:
+    """Snapshots of option chains; the file must be in order of time, because a snapshot is written whole."""
+
+    def __init__(
+        self,
+        store: Store,
+        options: ImportOptions,
+        calendar: Calendar,
+        naming: Naming,
+        report: ImportReport,
+        source: str,
+    ) -> None:
+        self._store = store
+        self._options = options
+        self._calendar = calendar
+        self._naming = naming
+        self._report = report
+        self._source = source
+        self._waiting: Batch | None = None
+        self._days: set[tuple[str, int]] = set()
+
+    def take(self, batch: Batch) -> None:
+        """Write the snapshots that are complete; the last minute waits for the next batch.
+
+        Raises:
+            ImportRefusedError: a column is missing, or the file is not in order of time.
+        """
+        batch = self._joined(batch)
+        if not len(batch):
+            return
+        minute = _minute(batch.ts)
+        if self._waiting is not None and minute.min() < _minute(self._waiting.ts).min():
+            raise ImportRefusedError("The file is not in order of time: sort it, a snapshot must be read in one piece.")
+        last = minute == minute.max()
+        self._waiting = batch[last]
+        self._write(batch[~last])
+
+    def finish(self) -> None:
+        """Write the last snapshot, then measure every day that was touched."""
+        if self._waiting is not None:
+            self._write(self._waiting)
+        for underlying, ordinal in sorted(self._days):
+            self._measure(underlying, date.fromordinal(ordinal))
+
+    def _joined(self, batch: Batch) -> Batch:
+        waiting = self._waiting
+        if waiting is None or not len(batch):
+            return batch if waiting is None else waiting
+        return Batch(
+            np.concatenate([waiting.line, batch.line]),
+            np.concatenate([waiting.ts, batch.ts]),
+            np.concatenate([waiting.timed, batch.timed]),
+            np.concatenate([waiting.garbled, batch.garbled]),
+            {name: np.concatenate([waiting.texts[name], column]) for name, column in batch.texts.items()},
+            {name: np.concatenate([waiting.numbers[name], column]) for name, column in batch.numbers.items()},
+        )
+
+    def _write(self, batch: Batch) -> None:
+        named = batch.texts.get("underlying", batch.texts.get("symbol"))
+        if named is None or "expiry" not in batch.texts or "strike" not in batch.numbers:
+            raise ImportRefusedError(
+                "A chain needs the underlying, the expiry and the strike of each row: name the columns with --map, or "
+                "give one for all rows, for example --set symbol=NIFTY."
+            )
+        for rows in groups(named, batch.texts["expiry"]):
+            part, text = batch[rows], str(named[rows[0]])
+            underlying, expiry = self._naming.symbol(text), expiry_of(str(batch.texts["expiry"][rows[0]]))
+            if underlying is None:
+                self._report.reject(reasons.UNKNOWN_SYMBOL, part.line, repr(text))
+            elif expiry is None:
+                self._report.reject(reasons.MISSING_KEY, part.line)
+            else:
+                self._write_expiry(underlying, expiry, part)
+
+    def _write_expiry(self, underlying: str, expiry: date, part: Batch) -> None:
+        ts, leg = _minute(part.ts), self._legs(part)
+        order = np.lexsort((part.ts, leg, part.numbers["strike"], ts))
+        part, ts, leg = part[order], ts[order], leg[order]
+        names = [name for name in NUMBERS["chain"] if name in part.numbers]
+        values = np.stack([part.numbers[name] for name in names])
+        same, other = repeats([part.ts, part.numbers["strike"], leg], values)
+        counted = [n for n in names if n not in ("strike", "spot") and not n.endswith("oi_change")]
+        strike = part.numbers["strike"]
+        # A snapshot is labelled when it was known, so the last of the day bears the closing time itself.
+        now, before = (hours(self._calendar, at, Segment.FO) for at in (ts, ts - NANOS_PER_MINUTE))
+        checks = {
+            reasons.MISSING_KEY: np.isnan(strike) | (leg < 0),
+            reasons.NOT_POSITIVE: strike <= 0,
+            reasons.NEGATIVE: np.any([part.numbers[name] < 0 for name in counted], axis=0),
+            reasons.NO_RULE: now[reasons.NO_RULE],
+            reasons.NO_SESSION: now[reasons.NO_SESSION] & before[reasons.NO_SESSION],
+            reasons.EXPIRED: days_of(ts) > expiry.toordinal(),
+            reasons.DUPLICATE: same,
+            reasons.CONFLICT: other,
+            reasons.SUPERSEDED: part.ts < _latest_in_minute(ts, part.ts),
+        }
+        good = np.ones(len(part), np.bool_)
+        for reason, bad in checks.items():
+            self._report.reject(reason, part.line[good & bad], underlying, part.ts[good & bad])
+            good &= ~bad
+        if good.any():
+            self._store_rows(underlying, expiry, part[good], ts[good], leg[good])
+
+    def _store_rows(
+        self, underlying: str, expiry: date, part: Batch, ts: NDArray[np.int64], leg: NDArray[np.int8]
+    ) -> None:
+        strike = part.numbers["strike"]
+        first = np.ones(len(part), np.bool_)
+        first[1:] = (ts[1:] != ts[:-1]) | (strike[1:] != strike[:-1])
+        place = np.cumsum(first) - 1
+        lot = lot_size(short_name_of(underlying), expiry) if self._options.oi_unit == "contracts" else 1
+        columns: dict[str, NDArray[np.float64]] = {}
+        for code, side in enumerate(("ce", "pe")):
+            rows = leg == code if "option_type" in part.texts else np.ones(len(part), np.bool_)
+            for quote in _QUOTES:
+                name = quote if "option_type" in part.texts else f"{side}_{quote}"
+                column = columns[f"{side}_{quote}"] = np.full(int(place[-1]) + 1, np.nan)
+                column[place[rows]] = part.numbers.get(name, np.full(len(part), np.nan))[rows]
+                if quote in _IN_LOTS:
+                    column *= lot
+                if quote == "ltp":
+                    self._report.note("premiums of zero, stored as unknown", int((column == 0).sum()))
+                    column[column == 0] = np.nan
+        spot = part.numbers.get("spot", np.full(len(part), np.nan))[first]
+        columns["spot"] = np.where(spot > 0, spot, np.nan)
+        rows_written = ChainColumns(
+            ts[first], np.full(int(first.sum()), expiry.toordinal(), np.int64), strike[first], **columns
+        )
+        self._store.add_chain(underlying, rows_written, self._source)
+        self._report.rows_accepted += len(part)
+        self._report.wrote(underlying, len(rows_written))
+        self._days |= {(underlying, day) for day in np.unique(days_of(ts)).tolist()}
+
+    def _legs(self, part: Batch) -> NDArray[np.int8]:
+        """0 for a call, 1 for a put, -1 unreadable; 0 throughout when a row holds both."""
+        legs = np.zeros(len(part), np.int8)
+        if "option_type" in part.texts:
+            for rows in groups(part.texts["option_type"]):
+                leg = leg_of(str(part.texts["option_type"][rows[0]]))
+                legs[rows] = -1 if leg is None else ("CE", "PE").index(leg)
+        return legs
+
+    def _measure(self, underlying: str, day: date) -> None:
+        """Market measures of the day's nearest expiry, known when the snapshot was."""
+        chain = self._store.chain(underlying, *day_range(day))
+        chain = chain[chain.expiry == chain.expiry.min()]
+        ts, offsets = np.unique(chain.ts, return_index=True)
+        measures = measure_many(
+            ts,
+            np.append(offsets, len(chain)).astype(np.int64),
+            *(chain.strike, chain.ce_oi, chain.pe_oi, chain.ce_oi_change, chain.pe_oi_change),
+            chain.spot[offsets],
+        )
+        names = ("pcr", "pcr_velocity", "oi_wall_above", "oi_wall_below", "max_pain", "total_oi", "spot", "smart_trend")
+        known = {name: getattr(measures, name) for name in (*names, "ce_oi_change", "pe_oi_change")}
+        self._store.add_market_stats(underlying, StatsColumns.of(ts, **known), self._source)
+        expected = self._calendar.session(day, Segment.FO).minutes
+        self._store.mark_day(underlying, day, DayRecord(len(ts), expected, self._source), kind="chain")
+
+
+def _minute(ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The minute at or after: a snapshot was not known before its label."""
+    return -(-ts // NANOS_PER_MINUTE) * NANOS_PER_MINUTE
+
+
+def _latest_in_minute(minute: NDArray[np.int64], label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The latest label among the rows of each row's minute; ``minute`` ascending."""
+    starts = np.flatnonzero(np.r_[True, minute[1:] != minute[:-1]])
+    return np.repeat(np.maximum.reduceat(label, starts), np.diff(np.r_[starts, len(minute)]))

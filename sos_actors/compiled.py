@@ -1,0 +1,35 @@
+"""The one way SOS compiles a numeric function; a leaf, imports nothing of the project.
+
+Numba re-checks only the file a cached function stands in: after editing a compiled function that another *file*
+calls, touch that file too or delete ``__pycache__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba  # type: ignore[import-untyped, unused-ignore]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile to machine code on first call, without the GIL, keeping the function's type.
+
+    No ``fastmath``: the same inputs must give the same bits in every process. The machine code is cached beside the
+    source (or in ``NUMBA_CACHE_DIR``, or the user's cache folder); where none of them can be written, each process
+    compiles for itself, which is slower to start and otherwise the same.
+    """
+    try:
+        return cast(F, numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        return cast(F, numba.njit(nogil=True)(function))
+
+
+def inlined(function: F) -> F:
+    """Like ``compiled``, and always expanded into its caller: for the body of a loop that runs millions of times."""
+    try:
+        return cast(F, numba.njit(cache=True, nogil=True, forceinline=True)(function))
+    except RuntimeError:
+        return cast(F, numba.njit(nogil=True, forceinline=True)(function))

@@ -1,0 +1,256 @@
+"""Runs a plan over stored history: patterns first, then the sweep that trades what they found.
+
+Pure: the bars, the sentiment, the contracts and the rules come as values; nothing is read from anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sos_actors.engine.bars import closes, roll_up
+from sos_actors.engine.holdings import Holdings
+from sos_actors.engine.options import ChosenContract, IndexSignal, OptionRules, choose_contract
+from sos_actors.engine.plan import Plan, Watch
+from sos_actors.engine.records import BOOK, POSITION, SIGNAL, TRADE, InstrumentKind, PriceSource, Reason
+from sos_actors.engine.sweep import CHOICE, CURSOR, DONE, NEED_CONTRACT, Account, Grounds, sweep
+from sos_actors.market.charges import ChargeRates
+from sos_actors.messages.market import BarSeries
+from sos_actors.ports import ContractBoard
+from sos_actors.strategy.kernel import Surroundings
+from sos_actors.strategy.matcher import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolHistory:
+    """The bars of one followed symbol, warm-up included.
+
+    Attributes:
+        bars: one-minute bars.
+        session_numbers: int64 (n,), the exchange's count of each bar's session.
+        session_opens, session_closes: int64 (n,), UnixNanos of the symbol's own segment.
+        session_rows: int64 (n,), row of ``HistoryInput.sessions``, -1 in the warm-up.
+        surroundings: what bars that close at the given moments int64 (n,) are seen with.
+        rates: estimated charges of the stock; None for an index.
+    """
+
+    bars: BarSeries
+    session_numbers: NDArray[np.int64]
+    session_opens: NDArray[np.int64]
+    session_closes: NDArray[np.int64]
+    session_rows: NDArray[np.int64]
+    surroundings: Callable[[NDArray[np.int64]], Surroundings]
+    rates: ChargeRates | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractTerms:
+    """What the exchange and the broker say of a contract on a day."""
+
+    lot: int
+    tick: float
+    freeze: int
+    rates: ChargeRates
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryInput:
+    """Everything a run reads.
+
+    Attributes:
+        days: the trading days of the run.
+        sessions: SESSION, one record a day.
+        minutes, minute_days: the minute grid and the index of each minute's day.
+        histories: one for each symbol of the plan.
+        board: contracts and their bars.
+        expiry_close: when an expiry's trading ends, UnixNanos.
+        strike_step: distance between an underlying's strikes, points.
+        terms: of a contract, by underlying (short name), expiry and day.
+    """
+
+    days: Sequence[date]
+    sessions: NDArray[np.void]
+    minutes: NDArray[np.int64]
+    minute_days: NDArray[np.int64]
+    histories: Sequence[SymbolHistory]
+    board: ContractBoard
+    option_rules: OptionRules
+    expiry_close: Callable[[date], int]
+    strike_step: Callable[[str], float]
+    terms: Callable[[str, date, date], ContractTerms]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryResult:
+    """What a run decided.
+
+    Attributes:
+        signals: SIGNAL (n,), in order of time.
+        trades: TRADE (m,), in order of exit.
+        instruments: names of the instruments that trades refer to.
+        priced: PriceSource of each.
+        lots: units of a lot of each.
+        freezes: largest order of each.
+        contracts: signal number -> the contract chosen for it.
+        errors: (strategy index, expression) -> evaluations that failed within the run, warm-up included.
+    """
+
+    signals: NDArray[np.void]
+    trades: NDArray[np.void]
+    instruments: list[str]
+    priced: NDArray[np.int64]
+    lots: NDArray[np.int64]
+    freezes: NDArray[np.int64]
+    contracts: dict[int, ChosenContract]
+    errors: dict[tuple[int, str], int]
+
+
+def run_history(plan: Plan, history: HistoryInput, progress: Callable[[int, int], None] | None = None) -> HistoryResult:
+    """Run every pattern over every symbol, then trade.
+
+    Args:
+        plan: what to follow.
+        history: what happened.
+        progress: called with (watches done, watches in all).
+    """
+    errors: dict[tuple[int, str], int] = {}
+    found = []
+    for done, watch in enumerate(plan.watches):
+        found.append(_signals_of(watch, plan, history.histories[watch.symbol], errors))
+        if progress is not None:
+            progress(done + 1, len(plan.watches))
+    signals = np.concatenate(found) if found else np.empty(0, SIGNAL)
+    signals = signals[np.lexsort((signals["strategy"], signals["symbol"], signals["ts"]))]
+    return _Trader(plan, history, signals).run(errors)
+
+
+def _signals_of(
+    watch: Watch, plan: Plan, history: SymbolHistory, errors: dict[tuple[int, str], int]
+) -> NDArray[np.void]:
+    """Match one watch over its whole history; signals of the warm-up are dropped."""
+    minutes = watch.compiled.timeframe_minutes
+    bars = roll_up(history.bars, history.session_opens, minutes)
+    at = np.searchsorted(history.bars.ts, bars.ts)
+    moments = closes(bars.ts, history.session_closes[at], minutes)
+    matcher = Matcher(watch.compiled, len(bars))
+    matches = matcher.extend(bars, history.session_numbers[at], history.surroundings(moments))
+    for (pattern, source), count in zip(watch.compiled.expressions, matcher.progress.errors, strict=True):
+        if count:
+            key = (int(watch.strategies[pattern]), source)
+            errors[key] = errors.get(key, 0) + int(count)
+    return to_signals(matches, watch, plan, moments, history.session_rows[at])
+
+
+def to_signals(
+    matches: NDArray[np.void], watch: Watch, plan: Plan, moments: NDArray[np.int64], session_rows: NDArray[np.int64]
+) -> NDArray[np.void]:
+    """SIGNAL records of what fired on bars that closed at ``moments``; those with session row -1 are left out."""
+    matches = matches[session_rows[matches["bar"]] >= 0]
+    signals = np.zeros(len(matches), SIGNAL)
+    signals["ts"] = moments[matches["bar"]]
+    signals["session"] = session_rows[matches["bar"]]
+    signals["symbol"] = watch.symbol
+    signals["strategy"] = watch.strategies[matches["strategy"]]
+    signals["side"] = np.array([strategy.side for strategy in plan.strategies], np.int64)[signals["strategy"]]
+    for name in ("regime", "entry", "stop", "target", "quantity_mod"):
+        signals[name] = matches[name]
+    signals["trade"] = -1
+    return signals
+
+
+class _Trader:
+    """One sweep: owns the records and answers its requests for contracts."""
+
+    def __init__(self, plan: Plan, history: HistoryInput, signals: NDArray[np.void]) -> None:
+        self.plan, self.history = plan, history
+        self.holdings = Holdings()
+        self.contracts: dict[int, ChosenContract] = {}
+        self.numbers: dict[tuple[str, date], int] = {}
+        trades = np.zeros(min(max(len(signals), 1), 4096) + len(self._slots()), TRADE)
+        self.account = Account(np.zeros(1, BOOK), self._slots(), signals, trades)
+        self.account.book["session"] = -1
+        self.grounds = Grounds(
+            plan.limits, history.sessions, plan.veto, self._stocks(), history.minutes, history.minute_days
+        )
+
+    def _slots(self) -> NDArray[np.void]:
+        return np.zeros(int(self.plan.limits["max_open"][0]), POSITION)
+
+    def _stocks(self) -> NDArray[np.int64]:
+        numbers = np.full(len(self.plan.symbols), -1, np.int64)
+        for index, followed in enumerate(self.plan.symbols):
+            rates = self.history.histories[index].rates
+            if followed.kind is InstrumentKind.EQUITY and rates is not None:
+                numbers[index] = self.holdings.add(
+                    followed.symbol, followed.kind, index, followed.tick, followed.lot, followed.freeze, rates,
+                    self.history.histories[index].bars,
+                )  # fmt: skip
+        return numbers
+
+    def run(self, errors: dict[tuple[int, str], int]) -> HistoryResult:
+        cursor, choice = np.zeros(1, CURSOR), np.zeros(1, CHOICE)
+        while True:
+            holdings = self.holdings
+            status = sweep(self.account, self.grounds, holdings.instruments, holdings.bars, cursor, choice)
+            if status == DONE:
+                break
+            if status == NEED_CONTRACT:
+                self._choose(int(cursor["signal"][0]), choice)
+            else:
+                room = np.zeros(len(self.account.trades), TRADE)
+                self.account = self.account._replace(trades=np.concatenate([self.account.trades, room]))
+        instruments = self.holdings.instruments
+        return HistoryResult(
+            signals=self.account.signals,
+            trades=self.account.trades[: int(self.account.book["n_trades"][0])],
+            instruments=self.holdings.names,
+            priced=instruments["priced"].copy(),
+            lots=instruments["lot"].copy(),
+            freezes=instruments["freeze"].copy(),
+            contracts=self.contracts,
+            errors=errors,
+        )
+
+    def _choose(self, i: int, choice: NDArray[np.void]) -> None:
+        signal = self.account.signals[i]
+        strategy = self.plan.strategies[int(signal["strategy"])]
+        day = self.history.days[int(signal["session"])]
+        asked = index_signal(signal, self.plan.symbols[int(signal["symbol"])].short_name, day)
+        history = self.history
+        chosen = choose_contract(
+            asked, strategy.option, history.strike_step(asked.underlying), history.expiry_close,
+            history.option_rules, history.board,
+        )  # fmt: skip
+        choice["ready"] = 1
+        if isinstance(chosen, Reason):
+            choice["reason"] = int(chosen)
+            return
+        terms = history.terms(asked.underlying, chosen.expiry, day)
+        key = (chosen.symbol, day)
+        if key not in self.numbers:
+            bars = history.board.bars(chosen.symbol, day)
+            self.numbers[key] = self.holdings.add(
+                chosen.symbol, InstrumentKind.OPTION, int(signal["symbol"]), terms.tick, terms.lot, terms.freeze,
+                terms.rates, bars if bars is not None else BarSeries.empty(), PriceSource(chosen.source),
+            )  # fmt: skip
+        self.contracts[i] = chosen
+        write_choice(choice, self.numbers[key], chosen)
+
+
+def index_signal(signal: NDArray[np.void] | np.void, underlying: str, day: date) -> IndexSignal:
+    """The part of a SIGNAL record that chooses a contract."""
+    return IndexSignal(
+        underlying, day, int(signal["ts"]), int(signal["side"]), float(signal["entry"]), float(signal["stop"]),
+        float(signal["target"]),
+    )  # fmt: skip
+
+
+def write_choice(choice: NDArray[np.void], instrument: int, chosen: ChosenContract) -> None:
+    """Answer a NEED_CONTRACT with a contract."""
+    choice["ready"], choice["reason"], choice["instrument"] = 1, 0, instrument
+    choice["price"], choice["stop_distance"] = chosen.price, chosen.stop_distance
+    choice["target_distance"] = chosen.target_distance

@@ -1,0 +1,130 @@
+"""What a run follows: symbols, the strategies on each as programs, limits and vetoes, all turned into records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sos_actors.config import Fills, Mood, Risk, Sizing
+from sos_actors.engine.records import LIMITS, InstrumentKind
+from sos_actors.market.symbols import short_name_of
+from sos_actors.strategy.program import CompiledStrategies, compile_strategies
+from sos_actors.strategy.tree import Strategy
+from sos_actors.types import NANOS_PER_MINUTE, Regime
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedSymbol:
+    """A symbol whose bars are watched.
+
+    Attributes:
+        symbol: canonical.
+        kind: EQUITY trades itself, INDEX through options.
+        tick: rupees; of the stock (an index has none of its own: 0.05).
+        lot: units of one lot of the stock, usually 1.
+        freeze: largest order in units.
+    """
+
+    symbol: str
+    kind: InstrumentKind
+    tick: float = 0.05
+    lot: int = 1
+    freeze: int = 100_000
+
+    @property
+    def short_name(self) -> str:
+        """``NIFTY`` of ``NSE|INDEX|NIFTY``."""
+        return short_name_of(self.symbol)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The strategies of one timeframe on one symbol.
+
+    Attributes:
+        symbol: index into ``Plan.symbols``.
+        strategies: int64 (n,), index into ``Plan.strategies`` of each pattern of the program.
+    """
+
+    symbol: int
+    compiled: CompiledStrategies
+    strategies: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run's fixed part.
+
+    Attributes:
+        veto: int64 (n_strategies, 8): 1 where the regime vetoes an entry of the strategy.
+        limits: LIMITS (1,).
+    """
+
+    strategies: tuple[Strategy, ...]
+    symbols: tuple[FollowedSymbol, ...]
+    watches: tuple[Watch, ...]
+    veto: NDArray[np.int64]
+    limits: NDArray[np.void]
+
+    def symbol_index(self, symbol: str) -> int:
+        """Index of a followed canonical symbol.
+
+        Raises:
+            KeyError: it is not followed.
+        """
+        for index, followed in enumerate(self.symbols):
+            if followed.symbol == symbol:
+                return index
+        raise KeyError(symbol)
+
+
+def make_plan(
+    strategies: Sequence[Strategy], symbols: Sequence[FollowedSymbol], risk: Risk, sizing: Sizing, mood: Mood,
+    fills: Fills,
+) -> Plan:  # fmt: skip
+    """Compile every strategy for every symbol it names (all symbols when it names none)."""
+    programs: dict[tuple[int, ...], CompiledStrategies] = {}
+    watches = []
+    for number, followed in enumerate(symbols):
+        mine = [i for i, strategy in enumerate(strategies) if _follows(strategy, followed)]
+        for minutes in sorted({strategies[i].timeframe_minutes for i in mine}):
+            chosen = tuple(i for i in mine if strategies[i].timeframe_minutes == minutes)
+            if chosen not in programs:
+                programs[chosen] = compile_strategies(tuple(strategies[i] for i in chosen))
+            watches.append(Watch(number, programs[chosen], np.array(chosen, np.int64)))
+    veto = np.array([_vetoes(strategy, mood.veto_regimes) for strategy in strategies], np.int64)
+    return Plan(
+        tuple(strategies), tuple(symbols), tuple(watches), veto.reshape(-1, len(Regime)), _limits(risk, sizing, fills)
+    )
+
+
+def _follows(strategy: Strategy, followed: FollowedSymbol) -> bool:
+    names = {name.strip().upper() for name in strategy.symbols}
+    return not names or followed.short_name in names or followed.symbol in names
+
+
+def _vetoes(strategy: Strategy, vetoed: Sequence[Regime]) -> list[int]:
+    """A vetoed regime blocks entries unless the strategy's own file names it with ``allow_entry: true``."""
+    row = []
+    for regime in Regime:
+        own = strategy.regimes.get(regime.name)
+        row.append(int(regime in vetoed and not (own is not None and own.allow_entry)))
+    return row
+
+
+def _limits(risk: Risk, sizing: Sizing, fills: Fills) -> NDArray[np.void]:
+    limits = np.zeros(1, LIMITS)
+    limits["max_open"] = risk.max_open_positions
+    limits["max_per_symbol"] = risk.max_per_symbol
+    limits["max_trades"] = risk.max_trades_per_day
+    limits["max_loss"] = risk.max_daily_loss_inr
+    limits["by_risk"] = sizing.mode == "risk"
+    limits["lots"] = sizing.lots
+    limits["risk_budget"] = sizing.risk_budget_inr
+    limits["equity_value"] = sizing.equity_value_inr
+    limits["slippage_ticks"] = fills.slippage_ticks
+    limits["entry_valid_ns"] = fills.entry_valid_minutes * NANOS_PER_MINUTE
+    return limits

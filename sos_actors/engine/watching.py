@@ -1,0 +1,116 @@
+"""Watches one symbol bar by bar: builds longer bars and steps the patterns of each timeframe as they close."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sos_actors.engine.bars import bucket_opens, roll_up
+from sos_actors.engine.history import to_signals
+from sos_actors.engine.plan import Plan, Watch
+from sos_actors.engine.records import SIGNAL
+from sos_actors.messages.market import BarClosed, BarSeries, ScreenerAlert, Sentiment
+from sos_actors.strategy.kernel import Surroundings
+from sos_actors.strategy.matcher import Matcher
+from sos_actors.strategy.surroundings import screener_values, sentiment_values, surroundings
+from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS
+from sos_actors.types import NANOS_PER_MINUTE
+
+
+class Mood:
+    """The last sentiment and screener row a symbol is seen with.
+
+    Args:
+        stale_ns: how old a sentiment may be before it counts as unknown.
+    """
+
+    def __init__(self, stale_ns: int) -> None:
+        self._stale_ns = stale_ns
+        self._sentiment_ts = np.empty(0, np.int64)
+        self._sentiment = np.empty((0, len(SENTIMENT_FIELDS)))
+        self._screener_ts = np.empty(0, np.int64)
+        self._screener = np.empty((0, len(SCREENER_FIELDS)))
+
+    def hear(self, fact: Sentiment | ScreenerAlert) -> None:
+        """Replace what was known."""
+        if isinstance(fact, Sentiment):
+            self._sentiment_ts = np.array([fact.ts_event], np.int64)
+            self._sentiment = sentiment_values(fact)[None, :]
+        else:
+            self._screener_ts = np.array([fact.ts_event], np.int64)
+            self._screener = screener_values(fact)[None, :]
+
+    def at(self, moments: NDArray[np.int64]) -> Surroundings:
+        """What bars that close at ``moments`` are seen with."""
+        return surroundings(
+            moments, self._sentiment_ts, self._sentiment, self._screener_ts, self._screener, self._stale_ns
+        )
+
+
+class _Frame:
+    """One watch: the open bucket of its timeframe and its matcher."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.matcher = Matcher(watch.compiled)
+        self.minutes = watch.compiled.timeframe_minutes
+        self.rows: list[tuple[float, ...]] = []
+        self.ts: list[int] = []
+        self.bucket = 0
+        self.ends = 0
+        self.session = (0, 0, 0)
+
+
+class SymbolWatch:
+    """The patterns of one symbol, fed by its one-minute bars.
+
+    Args:
+        plan: of the run.
+        symbol: index into ``plan.symbols``.
+        mood: what its bars are seen with.
+    """
+
+    def __init__(self, plan: Plan, symbol: int, mood: Mood) -> None:
+        self._plan = plan
+        self._mood = mood
+        self._frames = [_Frame(watch) for watch in plan.watches if watch.symbol == symbol]
+
+    def on_bar(self, bar: BarClosed, session: tuple[int, int, int], session_row: int) -> NDArray[np.void]:
+        """Take a closed bar; returns SIGNAL records in order of strategies.
+
+        Args:
+            bar: one minute.
+            session: open and close of its session (UnixNanos) and the exchange's count of it.
+            session_row: the engine's row of the session, -1 to warm up only.
+        """
+        fired = []
+        for frame in self._frames:
+            bucket = int(bucket_opens(np.array([bar.ts_open]), np.array([session[0]]), frame.minutes)[0])
+            if frame.ts and bucket != frame.bucket:
+                fired.append(self._close(frame, session_row))
+            frame.bucket, frame.session = bucket, session
+            frame.ends = min(bucket + frame.minutes * NANOS_PER_MINUTE, session[1])
+            frame.ts.append(bar.ts_open)
+            volume = np.nan if bar.volume is None else bar.volume
+            oi = np.nan if bar.oi is None else bar.oi
+            frame.rows.append((bar.open, bar.high, bar.low, bar.close, volume, oi))
+            if bar.ts_open + NANOS_PER_MINUTE >= frame.ends:
+                fired.append(self._close(frame, session_row))
+        return _in_order(fired)
+
+    def on_time(self, ts: int, session_row: int) -> NDArray[np.void]:
+        """Close longer bars whose time is over though their last minutes never came."""
+        return _in_order([self._close(f, session_row) for f in self._frames if f.ts and ts >= f.ends])
+
+    def _close(self, frame: _Frame, session_row: int) -> NDArray[np.void]:
+        minutes = BarSeries(np.array(frame.ts, np.int64), *np.array(frame.rows).T)
+        bars = roll_up(minutes, np.full(len(minutes), frame.session[0]), frame.minutes)
+        moments = np.array([frame.ends], np.int64)
+        frame.ts, frame.rows = [], []
+        matches = frame.matcher.extend(bars, np.array([frame.session[2]], np.int64), self._mood.at(moments))
+        return to_signals(matches, frame.watch, self._plan, moments, np.array([session_row], np.int64))
+
+
+def _in_order(parts: list[NDArray[np.void]]) -> NDArray[np.void]:
+    signals = np.concatenate(parts) if parts else np.empty(0, SIGNAL)
+    return signals[np.lexsort((signals["strategy"], signals["ts"]))]

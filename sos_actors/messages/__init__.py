@@ -1,0 +1,1 @@
+"""Immutable facts and commands, one file a family."""

@@ -1,0 +1,1 @@
+"""Motion: who runs when. No trading rule lives here."""

@@ -1,0 +1,1 @@
+"""The strategy language: schema, checked parser, compiled programs, kernel, reference, explanation. Pure."""

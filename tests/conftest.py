@@ -1,0 +1,23 @@
+"""Fixtures every test may use: the folder with real market data, when this machine has it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sos_actors.cli.kernel_cache import prepare_kernel_cache
+
+prepare_kernel_cache()  # before any test imports numba
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with real market data (``SOS_SHARED_DATA``, or ``../shared/data``); the test skips without it."""
+    folder = Path(os.environ.get("SOS_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real market data at {folder}")
+    return folder
