@@ -59,7 +59,7 @@ def set_up(home: str, role: str) -> None:
     try:
         with open(os.path.join(home, ".venv.lock"), "w", encoding="utf-8") as lock:
             _wait_for(lock.fileno())
-            if not is_whole(home, role):
+            if not (is_whole(home, role) and _runs(_venv(home))):
                 _build(home, role)
     except OSError as error:
         raise SetUpError(f"Cannot set up {_venv(home)}: {error.strerror}: {error.filename}") from error

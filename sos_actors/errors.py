@@ -18,6 +18,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class SosError(Exception):
     """The root. ``str(error)`` is one or more full sentences for the trader: what, where, what to do."""
@@ -60,7 +62,11 @@ class StoreError(SosError):
 
 
 class StoreDamagedError(StoreError):
-    """A shard is torn."""
+    """A database file is torn; ``path`` says which."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class StoreLockedError(StoreError):

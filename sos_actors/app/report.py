@@ -138,6 +138,7 @@ def _tables(document: Record) -> dict[str, str]:
     identity = [
         ("Run", run.get("id", "")), ("SOS version", run.get("version", "")), ("Created", run.get("created", "")),
         ("Data", "simulated" if run.get("simulated") else "market data"), ("Seed", run.get("seed")),
+        ("Contracts without prices", "priced by the model" if run.get("price_model") else ""),
         ("Data fingerprint", run.get("data_fingerprint", "")),
     ]  # fmt: skip
     return {
@@ -161,17 +162,21 @@ def _tables(document: Record) -> dict[str, str]:
 def _assumptions(run: Record) -> list[str]:
     config = run.get("config") or {}
     fills, risk = config.get("fills") or {}, config.get("risk") or {}
-    texts = ["A strategy sees closed bars only: a signal is made at the close of its bar."]
-    if "slippage_ticks" in fills:
-        texts.append(f"Every fill is {plural(fills['slippage_ticks'], 'tick')} worse than the price it is made from.")
-    texts.append(
-        "Priced from candles: the contract's own one-minute candles. Chain: the last price of the option chain's "
-        "snapshot. Model: Black-76 on the underlying; an estimate, no market traded there."
-    )
-    if "model_volatility" in fills:
-        texts.append(f"Where no volatility is known the model uses {fills['model_volatility'] * 100:g}% a year.")
+    ticks = plural(fills["slippage_ticks"], "tick") if "slippage_ticks" in fills else "the slippage"
+    texts = [
+        "A strategy sees closed bars only: a signal is made at the close of its bar.",
+        f"Entries fill at the open of the instrument's next bar that traded, {ticks} against us.",
+        f"A bar that opens beyond a level exits at its open. Otherwise a stop fills at its level, {ticks} against us, "
+        "and a target at its level. When one bar reaches both, the stop is taken to come first.",
+        "For an index signal the contract's stop and target are the symbol's distances times the contract's delta.",
+        "Priced from candles: the contract's own one-minute candles. Chain: last prices of option-chain snapshots, "
+        "without high and low between them. Model: Black-76 on the underlying, an estimate; no market traded there.",
+    ]
+    if run.get("price_model") and "model_volatility" in fills:
+        texts.append(f"The model's volatility is {fills['model_volatility'] * 100:g}% a year where none is known.")
     if "square_off_before_close_min" in risk:
-        texts.append(f"Open positions are closed {risk['square_off_before_close_min']} minutes before the close.")
+        minutes = plural(risk["square_off_before_close_min"], "minute")
+        texts.append(f"From {minutes} before the close, open positions are closed at the open of their next bar.")
     texts.append("Charges follow the dated tariff of the trade's day, each line rounded to the paisa.")
     texts.append("Orders fill completely and do not move the market.")
     return texts

@@ -23,7 +23,7 @@ SESSION_S = 86_400
 TRADE_TEXTS = ("strategy", "symbol", "instrument", "side", "exit_reason", "regime", "priced_from")
 TRADE_TIMES = ("entry_time", "exit_time")
 TRADE_PRICES = ("entry_price", "exit_price", "stop", "target", "underlying_entry", "gross_inr", "net_inr")
-TRADE_COUNTS = ("id", "quantity", "lots", "signal")
+TRADE_COUNTS = ("id", "quantity", "lots", "signal", "delta")
 SIGNAL_TEXTS = ("strategy", "symbol", "side", "regime", "outcome", "reason")
 SIGNAL_PRICES = ("entry", "stop", "target")
 

@@ -99,7 +99,7 @@ def sessions_table(sessions: Sequence[Record]) -> str:
             format_count(session["expected"]),
             _complete(session["bars"], session["expected"]),
             regime_strip(session["regime_minutes"]),
-            esc(session["source"]),
+            esc(session.get("source") or "as the run"),
         ]
         for session in sessions
     ]

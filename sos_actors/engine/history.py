@@ -96,7 +96,7 @@ class HistoryResult:
         lots: units of a lot of each.
         freezes: largest order of each.
         contracts: signal number -> the contract chosen for it.
-        errors: (strategy index, expression) -> evaluations that failed within the run, warm-up included.
+        errors: (strategy index, expression) -> evaluations that failed within the run.
     """
 
     signals: NDArray[np.void]
@@ -136,13 +136,19 @@ def _signals_of(
     bars = roll_up(history.bars, history.session_opens, minutes)
     at = np.searchsorted(history.bars.ts, bars.ts)
     moments = closes(bars.ts, history.session_closes[at], minutes)
+    rows = history.session_rows[at]
     matcher = Matcher(watch.compiled, len(bars))
-    matches = matcher.extend(bars, history.session_numbers[at], history.surroundings(moments))
+    warm = int(np.searchsorted(rows, 0))
+    numbers = history.session_numbers[at]
+    matcher.extend(bars[:warm], numbers[:warm], history.surroundings(moments[:warm]))
+    matcher.progress.errors[:] = 0
+    bars, moments, rows = bars[warm:], moments[warm:], rows[warm:]
+    matches = matcher.extend(bars, numbers[warm:], history.surroundings(moments))
     for (pattern, source), count in zip(watch.compiled.expressions, matcher.progress.errors, strict=True):
         if count:
             key = (int(watch.strategies[pattern]), source)
             errors[key] = errors.get(key, 0) + int(count)
-    return to_signals(matches, watch, plan, moments, history.session_rows[at])
+    return to_signals(matches, watch, plan, moments, rows)
 
 
 def to_signals(

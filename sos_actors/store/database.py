@@ -21,7 +21,7 @@ from sos_actors.store.fingerprint import fingerprint_of
 from sos_actors.store.migrations import MASTER_MIGRATIONS
 from sos_actors.store.reader import FAST_FROM_ROWS, count_rows
 from sos_actors.store.records import DayRecord, RunRecord
-from sos_actors.store.shards import Shards, month_of, month_slices
+from sos_actors.store.shards import Shards, month_day, month_of, month_slices
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, OptionType
 
 Origin = Literal["real", "simulated"]
@@ -113,6 +113,11 @@ class Store:
         aside = self._shards.set_aside(month_of(_day_start_s(day)))
         records.forget_days(self._master, day.year, day.month)
         return aside
+
+    def set_aside_damaged(self) -> list[Path]:
+        """Look at every shard and set the torn ones aside; returns their new paths."""
+        self.candle_symbols()
+        return [self.set_aside(month_day(error.path)) for error in self.damaged]
 
     def add_candles(self, symbol: str, bars: BarSeries, source: str) -> int:
         """Insert or replace one-minute bars; returns how many were written.

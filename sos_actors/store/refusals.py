@@ -29,7 +29,8 @@ def refusal(path: Path, code: int, detail: str) -> StoreError:
     if primary in _DAMAGED or "malformed" in detail:
         return StoreDamagedError(
             f"{path} is damaged ({detail}). Restore it from a backup, or set it aside and rebuild its month with "
-            f"`sos ingest --force`; the other months go on working."
+            f"`sos ingest --force`; the other months go on working.",
+            path,
         )
     if primary in _LOCKED:
         return StoreLockedError(f"{path} is locked: another process writes to it ({detail}). Try again later.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -122,6 +123,18 @@ class Shards:
 def month_of(second: int) -> int:
     """The month of the trading day in India that an epoch second falls in."""
     return int(np.datetime64(second + IST_OFFSET_S, "s").astype("datetime64[M]").astype(np.int64))
+
+
+def month_day(path: Path) -> date:
+    """The first day of the month whose shard ``path`` is.
+
+    Raises:
+        StoreError: it is not a shard.
+    """
+    name = _NAME.fullmatch(path.name)
+    if name is None:
+        raise StoreError(f"{path} is not a monthly shard.")
+    return date(int(name[1]), int(name[2]), 1)
 
 
 def month_slices(seconds: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:

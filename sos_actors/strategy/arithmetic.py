@@ -13,6 +13,9 @@ EXPONENT_LIMIT = 64.0
 SPLITTER = 134217729.0
 """2**27 + 1, Veltkamp's constant. Source: T. J. Dekker, A floating-point technique for extending precision, 1971."""
 
+INTEGERS_ONLY = 4503599627370496.0
+"""2**52: floats this large have no fraction."""
+
 
 @compiled
 def floor_modulo(a: float, b: float) -> tuple[float, float]:
@@ -26,7 +29,7 @@ def floor_modulo(a: float, b: float) -> tuple[float, float]:
     else:
         mod = math.copysign(0.0, b)
     if div != 0.0:
-        floor = math.floor(div) * 1.0
+        floor = np.floor(div)
         if div - floor > 0.5:
             floor += 1.0
     else:
@@ -37,7 +40,7 @@ def floor_modulo(a: float, b: float) -> tuple[float, float]:
 @compiled
 def power(a: float, b: float) -> float:
     """``a ** b``, NaN where the language says it is an error."""
-    if abs(b) > EXPONENT_LIMIT or (a == 0.0 and b < 0.0) or (a < 0.0 and math.floor(b) != b):
+    if abs(b) > EXPONENT_LIMIT or (a == 0.0 and b < 0.0) or (a < 0.0 and np.floor(b) != b):
         return math.nan
     result = a**b
     return result if math.isfinite(result) else math.nan
@@ -65,21 +68,19 @@ def round_half_even(x: float, digits: int) -> float:
     magnitude = abs(x)
     scale = 10.0 ** abs(digits)
     if digits >= 0:
-        if magnitude >= 4503599627370496.0:
-            return x
         product = magnitude * scale
-        if product >= 4503599627370496.0:
-            return x
-        error = _product_error(magnitude, scale, product)
-        floor = math.floor(product) * 1.0
+        if product >= INTEGERS_ONLY:
+            # From twice the limit on, the nearest decimal is nearer to x than to any other float.
+            return math.copysign(product / scale, x) if product < 2.0 * INTEGERS_ONLY else x
+        floor = np.floor(product)
         distance = (product - floor) - 0.5
-        up = distance > 0.0 or (distance == 0.0 and error > 0.0)
-        if distance == 0.0 and error == 0.0:
-            up = floor % 2.0 != 0.0
-        whole = floor + 1.0 if up else floor
-        return math.copysign(whole / scale, x)
+        up = distance > 0.0
+        if distance == 0.0:
+            error = _product_error(magnitude, scale, product)
+            up = error > 0.0 or (error == 0.0 and floor % 2.0 != 0.0)
+        return math.copysign((floor + 1.0 if up else floor) / scale, x)
     remainder = np.fmod(magnitude, scale)
     below = magnitude - remainder
     half = scale / 2.0
     up = remainder > half or (remainder == half and np.fmod(below / scale, 2.0) != 0.0)
-    return math.copysign(below + scale if up else below, x)
+    return math.copysign(magnitude + (scale - remainder) if up else below, x)

@@ -114,9 +114,9 @@ def _unary(operation: int, argument: int, a: float) -> tuple[float, bool]:
         result = math.exp(a)
         return result, math.isfinite(result)
     if operation == op.FLOOR:
-        return math.floor(a) * 1.0, True
+        return np.floor(a) + 0.0, True  # not -0.0: Python's is an integer
     if operation == op.CEILING:
-        return math.ceil(a) * 1.0, True
+        return np.ceil(a) + 0.0, True
     return round_half_even(a, argument), True
 
 

@@ -88,6 +88,7 @@ def _trade(rng: random.Random, signal: Document, number: int, index: int, exit_s
     gross = round((exit_price - entry) * quantity * (1 if side == "BUY" else -1), 2)
     buy, sell = (entry, exit_price) if side == "BUY" else (exit_price, entry)
     charges = _charges(buy * quantity, sell * quantity)
+    risk = abs(signal["entry"] - signal["stop"])
     source = "candles" if is_stock else rng.choices(("candles", "chain", "model"), (6, 3, 1))[0]
     return {
         "id": number, "strategy": signal["strategy"], "symbol": symbol,
@@ -95,7 +96,9 @@ def _trade(rng: random.Random, signal: Document, number: int, index: int, exit_s
         "side": side, "quantity": quantity, "lots": lots, "entry_time": signal["time"], "entry_price": entry,
         "exit_time": _iso(exit_s), "exit_price": exit_price,
         "exit_reason": rng.choices(("stop", "target", "square_off"), (5, 4, 1))[0],
-        "stop": signal["stop"], "target": signal["target"], "underlying_entry": signal["entry"],
+        "stop": signal["stop"] if is_stock else round(entry - 0.52 * risk, 2),
+        "target": signal["target"] if is_stock else round(entry + 1.04 * risk, 2),
+        "delta": None if is_stock else 0.52 if long else -0.52, "underlying_entry": signal["entry"],
         "regime": signal["regime"], "gross_inr": gross, "charges": charges,
         "net_inr": round(gross - charges["total"], 2), "priced_from": source, "signal": index,
     }  # fmt: skip

@@ -210,7 +210,15 @@ def test_a_run_without_data_or_strategies_says_so() -> None:
 def test_assumptions_of_the_run_replace_the_standard_text(document: dict[str, Any]) -> None:
     changed = {**document, "run": {**document["run"], "assumptions": ["Filled by <magic>."]}}
     assert "<li>Filled by &lt;magic&gt;.</li>" in render_report(changed)
-    assert "1 tick worse" in render_report(document)
+    assert "next bar that traded, 1 tick against us" in render_report(document)
+
+
+def test_sessions_without_a_source_and_runs_without_an_id_are_shown(document: dict[str, Any]) -> None:
+    sessions = [{key: value for key, value in row.items() if key != "source"} for row in document["sessions"]]
+    run = {key: value for key, value in document["run"].items() if key not in ("id", "seed", "config")}
+    page = render_report({**document, "run": run, "sessions": sessions})
+    assert "as the run" in page
+    assert "All defaults." in page
 
 
 def test_a_simulated_run_that_forgot_its_note_still_says_so() -> None:

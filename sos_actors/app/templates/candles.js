@@ -48,7 +48,7 @@ class CandleChart {
     const entry = this.barAt(get("entry_time"));
     const exit = this.barAt(get("exit_time"));
     if (entry < 0) return;
-    const derivative = get("instrument").includes("|FO|");
+    const derivative = isContract(this.trades, row);
     const at = get("signal");
     const side = at !== null && at < this.signals.length ? this.signals.get("side", at) : get("side");
     const level = get("underlying_entry") ?? this.bars[entry].close;

@@ -52,14 +52,23 @@ function frameOf(chart, width, height) {
     x: (index) => (index - left + 0.5) * step, y: (price) => edge.bottom - (price - base) * scale };
 }
 
-/** Stop and target of the chosen trade; levels of the symbol itself, so far-off values are named but not drawn. */
+/** Stop and target of the chosen trade as levels of the symbol: the signal's own when a contract was traded. */
 function levelsOf(chart) {
   const mark = chart.marks.find((one) => one.row === chart.chosen);
   if (!mark) return [];
-  return ["stop", "target"].map((name) => ({ name, value: chart.trades.get(name, mark.row), entry: mark.entry,
+  return ["stop", "target"].map((name) => ({ name, value: symbolLevel(chart.trades, chart.signals, name, mark.row), entry: mark.entry,
     exit: mark.exit < 0 ? mark.entry + 10 : mark.exit }))
     .filter((level) => level.value !== null).map((level) => ({ ...level, near: Math.abs(level.value / mark.from - 1) < 0.1 }));
 }
+
+/** A level of the traded symbol in paise; null when only the contract's level is known. */
+function symbolLevel(trades, signals, name, row) {
+  if (!isContract(trades, row)) return trades.get(name, row);
+  const at = trades.get("signal", row);
+  return at !== null && at < signals.length ? signals.get(name, at) : null;
+}
+
+function isContract(trades, row) { return trades.get("instrument", row).includes("|FO|"); }
 
 function drawGrid(pen, chart, frame, paint) {
   const wanted = (frame.high - frame.low) / Math.max(3, frame.bottom / 60);

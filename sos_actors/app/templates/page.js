@@ -63,7 +63,8 @@ function showTrade(row) {
 const DETAIL = [
   ["Strategy", "strategy"], ["Regime", "regime"], ["Instrument", "instrument"], ["Side", "side"], ["Quantity", "quantity"],
   ["Lots", "lots"], ["Entry", "entry_time"], ["In at", "entry_price"], ["Exit", "exit_time"], ["Out at", "exit_price"],
-  ["Closed by", "exit_reason"], ["Symbol at entry", "underlying_entry"], ["Stop, on the symbol", "stop"], ["Target, on the symbol", "target"],
+  ["Closed by", "exit_reason"], ["Symbol at entry", "underlying_entry"], ["Stop", "stop"], ["Target", "target"],
+  ["Stop on the symbol", "symbol_stop"], ["Target on the symbol", "symbol_target"], ["Delta at entry", "delta"],
   ["Priced from", "priced_from"], ["Gross", "gross_inr"], ["Brokerage", "charge_brokerage"], ["STT", "charge_stt"],
   ["Exchange", "charge_exchange"], ["Investor fund", "charge_ipft"], ["SEBI", "charge_sebi"], ["Stamp duty", "charge_stamp"],
   ["GST", "charge_gst"], ["All charges", "charge_total"], ["Net", "net_inr"],
@@ -72,9 +73,12 @@ const DETAIL = [
 function showDetail(row) {
   const list = make("dl");
   for (const [label, key] of DETAIL) {
-    const value = TRADES.get(key, row);
+    const level = key.startsWith("symbol_") ? key.slice(7) : null;
+    if ((level || key === "delta") && !isContract(TRADES, row)) continue;
+    const value = level ? symbolLevel(TRADES, SIGNALS, level, row) : TRADES.get(key, row);
     let shown = value === null || value === "" ? "n/a" : typeof value === "string" ? value : inr(value);
     if (key.endsWith("_time")) shown = moment(value);
+    if (key === "delta" && value !== null) shown = String(value);
     if (key === "quantity" || key === "lots") shown = count(value);
     list.append(make("div", {}, make("dt", {}, label), make("dd", {}, key === "net_inr" || key === "gross_inr" ? signed(value) : shown)));
   }
@@ -109,7 +113,7 @@ function stepDay(step) {
 function startChart() {
   const symbols = Object.keys(DATA.candles);
   byId("chart-symbol").append(...symbols.map((symbol) => make("option", { value: symbol }, symbol)));
-  if (!symbols.length) { byId("candles").classList.add("empty"); chart.load(""); chart.view = [0, 10]; chart.draw(); return; }
+  if (!symbols.length) { byId("candles").classList.add("empty"); return; }
   const row = TRADES.length ? 0 : null;
   pickSymbol(row !== null && Object.hasOwn(DATA.candles, TRADES.get("symbol", row)) ? TRADES.get("symbol", row) : symbols[0]);
   const day = row === null ? null : dayKey(TRADES.get("entry_time", row));

@@ -1,0 +1,153 @@
+"""`sos ingest`: bring a trader's own market data into the store, and say what was refused and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sos_actors.app.import_report import ImportOptions, ImportReport
+from sos_actors.app.importing import import_file
+from sos_actors.app.sources import symbol_master
+from sos_actors.cli.arguments import Subparsers, new_command
+from sos_actors.cli.progress import Progress
+from sos_actors.config import Config
+from sos_actors.errors import UsageError
+from sos_actors.market.calendar import Calendar
+from sos_actors.market.instruments import SymbolMaster
+from sos_actors.store.database import Store
+
+EXAMPLE = """
+sos ingest --file NIFTY_1min.csv.gz --set symbol=NIFTY
+sos ingest --file calls.parquet --kind options --set expiry=2024-01-10 --map open=Open,close=Last
+sos ingest --file chain.csv.gz --kind chain --oi-unit contracts
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Describe the command line."""
+    parser = new_command(
+        subparsers, "ingest",
+        "Import market data from a file of yours: CSV (also gzipped) or Parquet.\n\n"
+        "Nothing bad goes in silently: rows that are refused are counted by reason, with the first examples. Importing "
+        "a file twice changes nothing; an interrupted import is gone on with by the same command.",
+        EXAMPLE,
+    )  # fmt: skip
+    parser.add_argument("--file", type=Path, action="append", metavar="FILE", help="what to import; repeatable")
+    parser.add_argument(
+        "--kind", choices=("candles", "options", "chain"), default="candles",
+        help="one-minute candles of indices and stocks (default), candles of option contracts, or chain snapshots",
+    )  # fmt: skip
+    parser.add_argument(
+        "--map", action="append", default=[], metavar="OURS=THEIRS,…", help="columns whose names are not recognised"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE,…", help="a value for every row: symbol, expiry, …"
+    )
+    parser.add_argument(
+        "--oi-unit", choices=("units", "contracts"), default="units", help="what open interest counts (default units)"
+    )
+    parser.add_argument("--timezone", default="Asia/Kolkata", help="of times without one (default Asia/Kolkata)")
+    parser.add_argument(
+        "--label", choices=("open", "close"), default="open", help="what a bar's time is: its open (default) or close"
+    )
+    parser.add_argument("--source", default="", help="name kept beside each row (default the file's name)")
+    parser.add_argument("--force", action="store_true", help="set a damaged month aside and begin it anew")
+    parser.add_argument("--json", action="store_true", help="print the reports as one JSON document")
+
+
+def run(args: argparse.Namespace, config: Config) -> int:
+    """Import every file; 1 when a file gave no row or could not be read."""
+    if not args.file:
+        raise UsageError("Say which file to import: sos ingest --file FILE. `sos ingest --help` has examples.")
+    options = ImportOptions(
+        kind=args.kind, columns=_pairs("--map", args.map), constants=_pairs("--set", args.set), oi_unit=args.oi_unit,
+        timezone=args.timezone, label=args.label, source=args.source,
+    )  # fmt: skip
+    missing = [path for path in args.file if not path.is_file()]
+    if missing:
+        raise UsageError(f"--file {missing[0]}: there is no such file.")
+    calendar, master = Calendar.default(), symbol_master(config)
+    with Store.open(config.paths.data_dir, origin="real", commit_rows=config.store.commit_rows) as store:
+        if args.force:
+            for aside in store.set_aside_damaged():
+                print(f"sos: a damaged month was set aside as {aside}", file=sys.stderr)
+        reports = [_import(store, path, options, calendar, master) for path in args.file]
+    if args.json:
+        print(json.dumps([_document(report) for report in reports], ensure_ascii=False, indent=1))
+    else:
+        print("\n\n".join("\n".join(_lines(report)) for report in reports))
+    return 0 if all(report.rows_accepted for report in reports) else 1
+
+
+def _import(
+    store: Store, path: Path, options: ImportOptions, calendar: Calendar, master: SymbolMaster
+) -> ImportReport:
+    with Progress(f"Importing {path.name}", unit="rows") as progress:
+        done = 0
+
+        def count(rows: int) -> None:
+            nonlocal done
+            progress.advance(rows - done)
+            done = rows
+
+        try:
+            return import_file(store, path, options, calendar, master, count)
+        except KeyboardInterrupt:
+            raise _Interrupted(path, done) from None
+
+
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C in an import, with what is safe."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        super().__init__(f"Stopped after {rows:,} rows of {path}; they are kept. The same command goes on from there.")
+
+
+def _pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
+    """``a=b,c=d`` as a mapping.
+
+    Raises:
+        UsageError: a part has no ``=``.
+    """
+    pairs = {}
+    for part in (part for text in texts for part in text.split(",")):
+        name, separator, value = part.partition("=")
+        if not separator or not name.strip():
+            raise UsageError(f"{flag} {part!r}: write NAME=VALUE, several with commas between.")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _lines(report: ImportReport) -> list[str]:
+    lines = [f"{report.path}: {report.rows_accepted:,} of {report.rows_read:,} rows imported"]
+    for symbol, rows in sorted(report.symbols.items()):
+        new = "  (taken on trust: no instrument list names it)" if symbol in report.new_symbols else ""
+        lines.append(f"  {rows:>11,}  {symbol}{new}")
+    for text, count in report.notes.items():
+        lines.append(f"  {count:>11,}  noted: {text}")
+    for reason, rejection in sorted(report.rejected.items(), key=lambda item: -item[1].count):
+        lines.append(f"  {rejection.count:>11,}  REJECTED: {reason}")
+        lines += [f"               {example}" for example in rejection.examples]
+    return lines
+
+
+def _document(report: ImportReport) -> dict[str, Any]:
+    return {
+        "file": str(report.path),
+        "rows_read": report.rows_read,
+        "rows_accepted": report.rows_accepted,
+        "rows_rejected": report.rows_rejected,
+        "symbols": dict(sorted(report.symbols.items())),
+        "new_symbols": report.new_symbols,
+        "notes": report.notes,
+        "rejected": {
+            reason: {"count": rejection.count, "examples": rejection.examples}
+            for reason, rejection in report.rejected.items()
+        },
+    }
+
+
