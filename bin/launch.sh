@@ -26,7 +26,9 @@ except ImportError:
     sys.stdout.write(" without the venv module (on Debian and Ubuntu: apt install python3-venv)")
     sys.exit(4)'
     found=''
-    for python in ${SOS_PYTHON:-python3 python3.13 python3.12 python3.11 python3.14 python}; do
+    set -- python3 python3.13 python3.12 python3.11 python3.14 python
+    [ -z "${SOS_PYTHON:-}" ] || set -- "$SOS_PYTHON"
+    for python in "$@"; do
         version=$("$python" -c "$probe" </dev/null 2>/dev/null) && return 0
         [ -n "$version" ] && found="$found
     $python is $version"

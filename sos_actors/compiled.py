@@ -28,8 +28,12 @@ def compiled(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """Like ``compiled``, and always expanded into its caller: for the body of a loop that runs millions of times."""
+    """Like ``compiled``, and always expanded into its caller: for the body of a loop that runs millions of times.
+
+    Arrays are lent, not shared: numba would count a reference of each array up and down, atomically, on every call,
+    which costs three times the work itself. So the function may neither allocate nor return an array.
+    """
     try:
-        return cast(F, numba.njit(cache=True, nogil=True, forceinline=True)(function))
+        return cast(F, numba.njit(cache=True, nogil=True, forceinline=True, _nrt=False)(function))
     except RuntimeError:
-        return cast(F, numba.njit(nogil=True, forceinline=True)(function))
+        return cast(F, numba.njit(nogil=True, forceinline=True, _nrt=False)(function))

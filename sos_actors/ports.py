@@ -15,13 +15,14 @@ class ContractBoard(Protocol):
         """Expiries of ``underlying`` (short name) listed on ``day``, that day's own included, nearest first."""
         ...
 
-    def bars(self, contract: str, day: date) -> BarSeries | None:
-        """One-minute bars of a contract (canonical symbol) in the session of ``day``; None when there are none.
+    def bars(self, contract: str, day: date, known_by: int) -> BarSeries | None:
+        """One-minute bars of a contract (canonical symbol) in the session of ``day``, all from one source.
 
-        Every bar is stamped at its open; the caller must not look at one before it closed.
+        The source is the best that had a bar closed by ``known_by`` (UnixNanos); None when none had. What came later
+        never changes the choice. Bars are stamped at their open; the caller must not look at one before it closed.
         """
         ...
 
-    def source(self, contract: str, day: date) -> int:
-        """Where ``bars`` come from: a ``PriceSource``."""
+    def source(self, contract: str, day: date, known_by: int) -> int:
+        """Where ``bars`` of the same arguments come from: a ``PriceSource``."""
         ...

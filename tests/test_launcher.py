@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,9 +196,27 @@ def hanging(fresh: Checkout) -> dict[str, str]:
     return {"PIP_CONFIG_FILE": str(fresh.home / "pip.conf")}
 
 
+@contextmanager
+def once_pip_waits(file: str, process: subprocess.Popen[str]) -> Iterator[None]:
+    """Enter when pip has begun to read its configuration; it goes on when this is left."""
+    while True:
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError:  # nobody reads yet
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+            assert process.poll() is None, process.communicate()[1]
+    try:
+        yield
+    finally:
+        os.unlink(file)  # pip reads it more than once
+        os.close(descriptor)
+
+
 def test_an_interrupted_installation_is_begun_anew(fresh: Checkout, hanging: dict[str, str]) -> None:
     process = fresh.begin(**hanging)
-    with open(fresh.home / "pip.conf", "w", encoding="utf-8"):  # returns when pip has begun
+    with once_pip_waits(hanging["PIP_CONFIG_FILE"], process):
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate()
     assert process.returncode == 130
@@ -209,11 +229,10 @@ def test_an_interrupted_installation_is_begun_anew(fresh: Checkout, hanging: dic
 
 def test_of_two_first_starts_one_sets_up_and_the_other_waits(fresh: Checkout, hanging: dict[str, str]) -> None:
     one = fresh.begin(**hanging)
-    with open(fresh.home / "pip.conf", "w", encoding="utf-8"):
+    with once_pip_waits(hanging["PIP_CONFIG_FILE"], one):
         other = fresh.begin()
         assert other.stderr is not None
         assert other.stderr.readline() == "sos: Another start is setting up; waiting for it.\n"
-        (fresh.home / "pip.conf").unlink()  # pip opens it more than once
     assert "Setting up" in one.communicate()[1]
     assert other.communicate()[1] == ""
     assert (one.returncode, other.returncode) == (3, 3)

@@ -10,9 +10,10 @@ from functools import partial
 from sos_actors.app.board import ModelBoard, StoreBoard
 from sos_actors.app.histories import HistoryLoader, LoadedSymbol
 from sos_actors.config import Config
-from sos_actors.engine.history import ContractTerms, HistoryInput, HistoryResult, run_history
+from sos_actors.engine.history import HistoryInput, HistoryResult, run_history
 from sos_actors.engine.holdings import UNSLICED
 from sos_actors.engine.options import OptionRules
+from sos_actors.engine.picking import ContractRules, ContractTerms
 from sos_actors.engine.plan import FollowedSymbol, Plan, make_plan
 from sos_actors.engine.records import InstrumentKind
 from sos_actors.engine.sessions import minute_grid, session_records
@@ -134,10 +135,12 @@ def run_backtest(
         minute_days=minute_days,
         histories=[one.history for one in loaded],
         board=board,
-        option_rules=OptionRules(config.options.min_days_to_expiry, config.options.max_quote_age_s * NANOS_PER_SECOND),
-        expiry_close=lambda day: int(calendar.session(day, Segment.FO).close_ns),
-        strike_step=strike_step,
-        terms=partial(_terms, charges, unknown_freeze),
+        contract_rules=ContractRules(
+            OptionRules(config.options.min_days_to_expiry, config.options.max_quote_age_s * NANOS_PER_SECOND),
+            expiry_close=lambda day: int(calendar.session(day, Segment.FO).close_ns),
+            strike_step=strike_step,
+            terms=partial(_terms, charges, unknown_freeze),
+        ),
     )
     result = run_history(plan, history, progress)
     parts: list[tuple[str, Columns]] = [*stored.read]

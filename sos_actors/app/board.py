@@ -28,7 +28,7 @@ def day_start(day: date) -> int:
 
 
 class StoreBoard:
-    """A ``ContractBoard`` over stored data: candles where there are any, else the last prices of chain snapshots.
+    """A ``ContractBoard`` over stored data: candles once there are any, else the last prices of chain snapshots.
 
     A chain snapshot known at T gives the bar that opened a minute before: open, high, low and close are the one price
     seen, so stops and targets are checked against one price a minute.
@@ -41,7 +41,7 @@ class StoreBoard:
     def __init__(self, store: Store, calendar: Calendar) -> None:
         self._store = store
         self._calendar = calendar
-        self._bars: dict[tuple[str, date], tuple[BarSeries | None, PriceSource]] = {}
+        self._bars: dict[tuple[str, date, PriceSource], BarSeries] = {}
         self._listed = lru_cache(maxsize=4096)(self._list)
         self.read: list[tuple[str, BarSeries]] = []
         """Every series handed out, in order: part of the run's fingerprint."""
@@ -50,34 +50,35 @@ class StoreBoard:
         """Expiries by the exchange's rules of that date, nearest first."""
         return self._listed(underlying, day)
 
-    def bars(self, contract: str, day: date) -> BarSeries | None:
-        """Bars of the session of ``day``; None when the store has neither candles nor snapshots."""
-        return self._entry(contract, day)[0]
+    def bars(self, contract: str, day: date, known_by: int) -> BarSeries | None:
+        """Candles if one had closed by ``known_by``, else snapshots if one was known; None when neither."""
+        for source in (PriceSource.CANDLES, PriceSource.CHAIN):
+            bars = self._series(contract, day, source)
+            if len(bars) and bars.ts[0] + NANOS_PER_MINUTE <= known_by:
+                return bars
+        return None
 
-    def source(self, contract: str, day: date) -> int:
+    def source(self, contract: str, day: date, known_by: int) -> int:
         """CANDLES or CHAIN."""
-        return int(self._entry(contract, day)[1])
+        candles = self._series(contract, day, PriceSource.CANDLES)
+        known = len(candles) and candles.ts[0] + NANOS_PER_MINUTE <= known_by
+        return int(PriceSource.CANDLES if known else PriceSource.CHAIN)
 
     def _list(self, underlying: str, day: date) -> list[date]:
         last = min(day + timedelta(days=FORWARD_DAYS), self._calendar.last)
         return [expiry.day for expiry in expiries(underlying, day, last, self._calendar)]
 
-    def _entry(self, contract: str, day: date) -> tuple[BarSeries | None, PriceSource]:
-        key = (contract, day)
+    def _series(self, contract: str, day: date, source: PriceSource) -> BarSeries:
+        key = (contract, day, source)
         if key not in self._bars:
-            self._bars[key] = self._read(contract, day)
-            bars = self._bars[key][0]
-            if bars is not None:
-                self.read.append((f"{contract} {day}", bars))
+            first = day_start(day)
+            if source is PriceSource.CANDLES:
+                self._bars[key] = self._store.candles(contract, first, first + DAY_NS)
+            else:
+                self._bars[key] = self._from_chain(contract, first)
+            if len(self._bars[key]):
+                self.read.append((f"{contract} {day} {source.name.lower()}", self._bars[key]))
         return self._bars[key]
-
-    def _read(self, contract: str, day: date) -> tuple[BarSeries | None, PriceSource]:
-        first = day_start(day)
-        bars = self._store.candles(contract, first, first + DAY_NS)
-        if len(bars):
-            return bars, PriceSource.CANDLES
-        bars = self._from_chain(contract, first)
-        return (bars if len(bars) else None), PriceSource.CHAIN
 
     def _from_chain(self, contract: str, first: int) -> BarSeries:
         spec = parse_contract_symbol(contract)
@@ -112,16 +113,16 @@ class ModelBoard:
         """As the board behind."""
         return self._board.expiries(underlying, day)
 
-    def bars(self, contract: str, day: date) -> BarSeries | None:
-        """Stored bars, else modelled ones; None when the index has no bars that day."""
-        stored = self._board.bars(contract, day)
+    def bars(self, contract: str, day: date, known_by: int) -> BarSeries | None:
+        """Stored bars if one was known, else modelled ones; None when the index has no bars that day."""
+        stored = self._board.bars(contract, day, known_by)
         return stored if stored is not None else self._modelled(contract, day)
 
-    def source(self, contract: str, day: date) -> int:
+    def source(self, contract: str, day: date, known_by: int) -> int:
         """As the board behind, or MODEL."""
-        if self._board.bars(contract, day) is None:
+        if self._board.bars(contract, day, known_by) is None:
             return int(PriceSource.MODEL)
-        return self._board.source(contract, day)
+        return self._board.source(contract, day, known_by)
 
     def _modelled(self, contract: str, day: date) -> BarSeries | None:
         spec = parse_contract_symbol(contract)

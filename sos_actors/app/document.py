@@ -218,6 +218,7 @@ def _sessions(run: Backtest, calendar: Calendar) -> list[dict[str, Any]]:
                     "bars": loaded.bars_of_day.get(day, 0),
                     "expected": _expected(calendar, day, segment),
                     "regime_minutes": by_day[number],
+                    "source": ", ".join(loaded.sources),
                 }
             )
     return sorted(rows, key=lambda row: (row["date"], row["symbol"]))

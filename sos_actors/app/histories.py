@@ -79,11 +79,13 @@ class LoadedSymbol:
         history: for the engine.
         sentiment: of the symbol.
         bars_of_day: bars found on each day of the run.
+        sources: where the bars came from, names as stored.
     """
 
     history: SymbolHistory
     sentiment: SentimentPath
     bars_of_day: dict[date, int]
+    sources: tuple[str, ...]
 
 
 class HistoryLoader:
@@ -125,7 +127,8 @@ class HistoryLoader:
             bars = replace(bars, oi=np.where(np.isnan(bars.oi), sentiment.total_oi_at(ends), bars.oi))
         rates = None if index else self._charges.rates(self._days[0], ChargeKind.EQUITY_INTRADAY)
         history = SymbolHistory(bars, numbers, opens, closes, rows, self._surroundings(followed, sentiment), rates)
-        return LoadedSymbol(history, sentiment, counts)
+        sources = self._store.candle_sources(followed.symbol, day_start(self._days[0]), self._last)
+        return LoadedSymbol(history, sentiment, counts, tuple(sorted(sources)))
 
     def _sessions_of(
         self, numbers: NDArray[np.int64], segment: Segment

@@ -63,7 +63,7 @@ def symbol_master(config: Config) -> SymbolMaster:
     master = default_master()
     if not has_store(config):
         return master
-    with Store.open(config.paths.data_dir, read_only=True) as store:
+    with _open(config.paths.data_dir, config)[0] as store:
         stored = [symbol for symbol in store.candle_symbols() if symbol.startswith(f"NSE|{Segment.EQ}|")]
     known = {instrument.symbol for instrument in master}
     return master.added(*(imported_instrument(short_name_of(symbol)) for symbol in stored if symbol not in known))

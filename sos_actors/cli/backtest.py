@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,11 +20,12 @@ from sos_actors.app.sources import Source, SourceWishes, has_store, open_source,
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
 from sos_actors.cli.progress import Progress
 from sos_actors.cli.strategies import usable_strategies
-from sos_actors.cli.table import render_summary
+from sos_actors.cli.table import render_summary, wants_colour
 from sos_actors.config import Config
-from sos_actors.errors import MissingDataError, StoreError, UsageError
+from sos_actors.errors import MissingDataError, StoreError, UnknownSymbolError, UsageError
 from sos_actors.market.calendar import Calendar
-from sos_actors.market.instruments import Instrument
+from sos_actors.market.instruments import Instrument, SymbolMaster
+from sos_actors.market.symbols import is_contract_name, parse_contract_symbol
 from sos_actors.runtime.clock import utc_text
 from sos_actors.store.database import Store
 from sos_actors.store.records import RunRecord
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     """Run the command; 0 when it ran, whatever the result was."""
     calendar = Calendar.default()
     master = symbol_master(config)
-    instruments = _distinct([master.resolve(name) for name in args.symbol or [DEFAULT_SYMBOL]])
+    instruments = _distinct([_named(master, name) for name in args.symbol or [DEFAULT_SYMBOL]])
     if args.report is not None:
         _check_writable(args.report)
     days = _days(args, config, instruments[0], calendar)
@@ -77,6 +79,19 @@ def run(args: argparse.Namespace, config: Config) -> int:
         _keep(source, document)
     _show(args, finished, document)
     return 0
+
+
+def _named(master: SymbolMaster, name: str) -> Instrument:
+    """The instrument of a ``--symbol``; a name nobody knows is wrong use, and so is a contract."""
+    if is_contract_name(name):
+        raise UsageError(
+            f"--symbol {name}: this is a contract. Give its underlying (--symbol {parse_contract_symbol(name).underlying}):"
+            " contracts are chosen for each signal."
+        )
+    try:
+        return master.resolve(name)
+    except UnknownSymbolError as error:
+        raise UsageError(f"--symbol: {error}") from error
 
 
 def _distinct(instruments: Sequence[Instrument]) -> list[Instrument]:
@@ -141,4 +156,5 @@ def _show(args: argparse.Namespace, finished: Backtest, document: dict[str, Any]
     if args.json:
         print(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
     else:
-        print(render_summary(document, shutil.get_terminal_size().columns, sys.stdout.isatty()))
+        colour = wants_colour(sys.stdout, os.environ)
+        sys.stdout.write(render_summary(document, shutil.get_terminal_size().columns, colour))

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from sos_actors.config import Risk
 from sos_actors.engine import codes
 from sos_actors.engine.event_board import EventBoard
-from sos_actors.engine.history import ContractTerms, index_signal, write_choice
 from sos_actors.engine.holdings import Holdings
-from sos_actors.engine.options import OptionRules, choose_contract
+from sos_actors.engine.picking import ContractPicker, ContractRules
 from sos_actors.engine.plan import Plan
 from sos_actors.engine.positions import Decision, PositionKeeper
 from sos_actors.engine.records import (
@@ -30,7 +29,6 @@ from sos_actors.engine.records import (
     TRADE,
     InstrumentKind,
     Outcome,
-    PriceSource,
     Reason,
 )
 from sos_actors.engine.sessions import session_records
@@ -38,7 +36,6 @@ from sos_actors.engine.sweep import CHOICE, Account, Grounds, enter_equity, ente
 from sos_actors.engine.watching import Mood, SymbolWatch
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import ChargeRates
-from sos_actors.market.symbols import short_name_of
 from sos_actors.messages.market import BarClosed, BarSeries, PriceSpan, ScreenerAlert, Sentiment, Tick, TimerFired
 from sos_actors.messages.signals import EntryRefused, SignalFormed
 from sos_actors.messages.trading import EntriesStopped, OrderUpdated
@@ -56,19 +53,16 @@ class EngineRules:
         stale_ns: how old a sentiment may be.
         market_symbol: canonical; its sentiment serves symbols that have none of their own.
         listed: expiries of an underlying (short name) on a day, nearest first.
-        strike_step: distance between an underlying's strikes, points.
-        terms: of a contract, by underlying (short name), expiry and day.
+        contracts: how contracts are chosen.
         stock_rates: estimated charges of stocks.
     """
 
     calendar: Calendar
     risk: Risk
-    option_rules: OptionRules
     stale_ns: int
     market_symbol: str
     listed: Callable[[str, date], list[date]]
-    strike_step: Callable[[str], float]
-    terms: Callable[[str, date, date], ContractTerms]
+    contracts: ContractRules
     stock_rates: ChargeRates
 
 
@@ -101,6 +95,7 @@ class Engine:
         empty = np.empty(0, np.int64)
         self._grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, self._stocks(), empty, empty)
         self._keeper = PositionKeeper(self._holdings)
+        self._picker = ContractPicker(plan, self._holdings, self._board, rules.contracts, with_bars=False)
         self._handlers: Mapping[type, Callable[..., list[Decision]]] = {
             BarClosed: self._on_bar, Sentiment: self._on_sentiment, ScreenerAlert: self._on_alert,
             Tick: self._on_tick, PriceSpan: self._on_span, OrderUpdated: self._on_order, TimerFired: self._on_timer,
@@ -156,6 +151,10 @@ class Engine:
         return len(self._days) - 1
 
     def _on_bar(self, bar: BarClosed) -> list[Decision]:
+        """A bar of a followed symbol steps its patterns, one of anything else is a contract's price.
+
+        Bars outside the symbol's session are left out.
+        """
         row = self._session_row(bar.ts_open)
         day = _day_of(bar.ts_open)
         watched = self._watches.get(bar.symbol)
@@ -165,13 +164,18 @@ class Engine:
         number, watch = watched
         segment = Segment.INDEX if self._plan.symbols[number].kind is InstrumentKind.INDEX else Segment.EQ
         session = self._rules.calendar.session(day, segment)
+        if not any(first <= bar.ts_open < last for first, last in session.intervals):
+            return []
         hours = (int(session.open_ns), int(session.close_ns), self._rules.calendar.session_number(day))
         return self._consider(watch.on_bar(bar, hours, row))
 
     def _on_sentiment(self, sentiment: Sentiment) -> list[Decision]:
         """A symbol's own sentiment goes to it; that of the market also to all symbols that never had their own."""
-        self._own_moods.add(sentiment.symbol)
-        self._mood(sentiment.symbol).hear(sentiment)
+        mood = self._mood(sentiment.symbol)
+        if sentiment.symbol not in self._own_moods:
+            self._own_moods.add(sentiment.symbol)
+            mood.forget_sentiment()
+        mood.hear(sentiment)
         if sentiment.symbol == self._rules.market_symbol:
             for symbol in self._watches:
                 if symbol not in self._own_moods:
@@ -183,24 +187,24 @@ class Engine:
         return []
 
     def _on_tick(self, tick: Tick) -> list[Decision]:
-        return self._keeper.on_prices(self._account, tick.ts_event, tick.symbol, tick.price, tick.price, tick.price)
+        return self._on_span(PriceSpan(tick.ts_event, tick.symbol, tick.price, tick.price, tick.price, tick.price))
 
     def _on_span(self, span: PriceSpan) -> list[Decision]:
-        return self._keeper.on_prices(self._account, span.ts_event, span.symbol, span.open, span.high, span.low)
+        return self._keeper.on_prices(self._account, span)
 
     def _on_order(self, update: OrderUpdated) -> list[Decision]:
-        self._make_room()
-        session = self._grounds.sessions[-1]
-        return self._keeper.on_order(self._account, update, session)
-
-    def _on_timer(self, timer: TimerFired) -> list[Decision]:
         if not self._days:
             return []
-        row = len(self._days) - 1
-        valid = int(self._plan.limits["entry_valid_ns"][0])
-        decisions = self._keeper.on_time(self._account, timer.ts_event, self._grounds.sessions[row], valid)
+        self._make_room()
+        return self._keeper.on_order(self._account, update, self._grounds.sessions[-1])
+
+    def _on_timer(self, timer: TimerFired) -> list[Decision]:
+        decisions: list[Decision] = []
+        if self._days:
+            valid = int(self._plan.limits["entry_valid_ns"][0])
+            decisions += self._keeper.on_time(self._account, timer.ts_event, self._grounds.sessions[-1], valid)
         for _, watch in self._watches.values():
-            decisions += self._consider(watch.on_time(timer.ts_event, row))
+            decisions += self._consider(watch.on_time(timer.ts_event))
         return decisions
 
     def _on_stop(self, stop: EntriesStopped) -> list[Decision]:
@@ -245,36 +249,17 @@ class Engine:
     def _enter(self, i: int) -> list[Decision]:
         signal = self._account.signals[i]
         if self._grounds.symbol_instrument[int(signal["symbol"])] >= 0:
+            price = float(signal["entry"])
             slot = enter_equity(self._account, self._grounds, self._holdings.instruments, i)
-            return self._keeper.sent(self._account, slot, float(signal["entry"]))
-        choice = self._choose(i)
-        if choice["reason"][0] != 0:
-            signal["outcome"], signal["reason"] = codes.SKIPPED, choice["reason"][0]
-            return []
-        slot = enter_option(self._account, self._grounds, self._holdings.instruments, i, choice)
-        return self._keeper.sent(self._account, slot, float(choice["price"][0]))
-
-    def _choose(self, i: int) -> NDArray[np.void]:
-        signal, choice, rules = self._account.signals[i], np.zeros(1, CHOICE), self._rules
-        day = self._days[int(signal["session"])]
-        underlying = short_name_of(self._plan.symbols[int(signal["symbol"])].symbol)
-        chosen = choose_contract(
-            index_signal(signal, underlying, day), self._plan.strategies[int(signal["strategy"])].option,
-            rules.strike_step(underlying),
-            lambda expiry: int(rules.calendar.session(expiry, Segment.FO).close_ns), rules.option_rules, self._board,
-        )  # fmt: skip
-        if isinstance(chosen, Reason):
-            choice["reason"] = int(chosen)
-            return choice
-        number = self._keeper.number_of(chosen.symbol)
-        if number is None:
-            terms = rules.terms(underlying, chosen.expiry, day)
-            number = self._holdings.add(
-                chosen.symbol, InstrumentKind.OPTION, int(signal["symbol"]), terms.tick, terms.lot, terms.freeze,
-                terms.rates, BarSeries.empty(), PriceSource(chosen.source),
-            )  # fmt: skip
-        write_choice(choice, number, chosen)
-        return choice
+        else:
+            choice = np.zeros(1, CHOICE)
+            self._picker.pick(signal, self._days[int(signal["session"])], choice)
+            if choice["reason"][0] != 0:
+                signal["outcome"], signal["reason"] = codes.SKIPPED, choice["reason"][0]
+                return []
+            price = float(choice["price"][0])
+            slot = enter_option(self._account, self._grounds, self._holdings.instruments, i, choice)
+        return self._keeper.sent(self._account, slot, price) if slot >= 0 else []
 
 
 _EPOCH = date(1970, 1, 1).toordinal()

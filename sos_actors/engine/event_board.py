@@ -9,6 +9,7 @@ import numpy as np
 
 from sos_actors.engine.records import PriceSource
 from sos_actors.messages.market import BarClosed, BarSeries
+from sos_actors.types import NANOS_PER_MINUTE
 
 
 class EventBoard:
@@ -36,15 +37,15 @@ class EventBoard:
         """As listed."""
         return self._listed(underlying, day)
 
-    def bars(self, contract: str, day: date) -> BarSeries | None:
-        """The bars heard today; None when there are none."""
+    def bars(self, contract: str, day: date, known_by: int) -> BarSeries | None:
+        """The bars heard today; None when none had closed by ``known_by``."""
         rows = self._rows.get(contract) if day == self._day else None
-        if not rows:
+        if not rows or rows[0][0] + NANOS_PER_MINUTE > known_by:
             return None
         columns = np.array([row[1:] for row in rows]).T
         return BarSeries(np.array([row[0] for row in rows], np.int64), *columns)
 
-    def source(self, contract: str, day: date) -> int:
+    def source(self, contract: str, day: date, known_by: int) -> int:
         """Bars are candles."""
-        del contract, day
+        del contract, day, known_by
         return int(PriceSource.CANDLES)

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from sos_actors.engine.bars import closes, roll_up
 from sos_actors.engine.holdings import Holdings
-from sos_actors.engine.options import ChosenContract, IndexSignal, OptionRules, choose_contract
+from sos_actors.engine.options import ChosenContract
+from sos_actors.engine.picking import ContractPicker, ContractRules
 from sos_actors.engine.plan import Plan, Watch
-from sos_actors.engine.records import BOOK, POSITION, SIGNAL, TRADE, InstrumentKind, PriceSource, Reason
+from sos_actors.engine.records import BOOK, POSITION, SIGNAL, TRADE, InstrumentKind
 from sos_actors.engine.sweep import CHOICE, CURSOR, DONE, NEED_CONTRACT, Account, Grounds, sweep
 from sos_actors.market.charges import ChargeRates
 from sos_actors.messages.market import BarSeries
 from sos_actors.ports import ContractBoard
 from sos_actors.strategy.kernel import Surroundings
 from sos_actors.strategy.matcher import Matcher
+from sos_actors.types import NANOS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,6 @@ class SymbolHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class ContractTerms:
-    """What the exchange and the broker say of a contract on a day."""
-
-    lot: int
-    tick: float
-    freeze: int
-    rates: ChargeRates
-
-
-@dataclass(frozen=True, slots=True)
 class HistoryInput:
     """Everything a run reads.
 
@@ -67,9 +59,7 @@ class HistoryInput:
         minutes, minute_days: the minute grid and the index of each minute's day.
         histories: one for each symbol of the plan.
         board: contracts and their bars.
-        expiry_close: when an expiry's trading ends, UnixNanos.
-        strike_step: distance between an underlying's strikes, points.
-        terms: of a contract, by underlying (short name), expiry and day.
+        contract_rules: how contracts are chosen.
     """
 
     days: Sequence[date]
@@ -78,10 +68,7 @@ class HistoryInput:
     minute_days: NDArray[np.int64]
     histories: Sequence[SymbolHistory]
     board: ContractBoard
-    option_rules: OptionRules
-    expiry_close: Callable[[date], int]
-    strike_step: Callable[[str], float]
-    terms: Callable[[str, date, date], ContractTerms]
+    contract_rules: ContractRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +111,7 @@ def run_history(plan: Plan, history: HistoryInput, progress: Callable[[int, int]
         if progress is not None:
             progress(done + 1, len(plan.watches))
     signals = np.concatenate(found) if found else np.empty(0, SIGNAL)
-    signals = signals[np.lexsort((signals["strategy"], signals["symbol"], signals["ts"]))]
+    signals = signals[np.lexsort((signals["strategy"], signals["symbol"], signals["late"], signals["ts"]))]
     return _Trader(plan, history, signals).run(errors)
 
 
@@ -142,19 +129,30 @@ def _signals_of(
     numbers = history.session_numbers[at]
     matcher.extend(bars[:warm], numbers[:warm], history.surroundings(moments[:warm]))
     matcher.progress.errors[:] = 0
+    late = history.bars.ts[np.append(at, len(history.bars))[1:] - 1] + NANOS_PER_MINUTE < moments
     bars, moments, rows = bars[warm:], moments[warm:], rows[warm:]
     matches = matcher.extend(bars, numbers[warm:], history.surroundings(moments))
     for (pattern, source), count in zip(watch.compiled.expressions, matcher.progress.errors, strict=True):
         if count:
             key = (int(watch.strategies[pattern]), source)
             errors[key] = errors.get(key, 0) + int(count)
-    return to_signals(matches, watch, plan, moments, rows)
+    return to_signals(matches, watch, plan, moments, late[warm:], rows)
 
 
 def to_signals(
-    matches: NDArray[np.void], watch: Watch, plan: Plan, moments: NDArray[np.int64], session_rows: NDArray[np.int64]
-) -> NDArray[np.void]:
-    """SIGNAL records of what fired on bars that closed at ``moments``; those with session row -1 are left out."""
+    matches: NDArray[np.void], watch: Watch, plan: Plan, moments: NDArray[np.int64], late: NDArray[np.bool_],
+    session_rows: NDArray[np.int64],
+) -> NDArray[np.void]:  # fmt: skip
+    """SIGNAL records of what fired.
+
+    Args:
+        matches: MATCH records.
+        watch: whose patterns.
+        plan: of the run.
+        moments: int64 (n_bars,), UnixNanos, the close of each bar.
+        late: bool (n_bars,), whether the bar's last minute is missing.
+        session_rows: int64 (n_bars,); what fired in row -1 is left out.
+    """
     matches = matches[session_rows[matches["bar"]] >= 0]
     signals = np.zeros(len(matches), SIGNAL)
     signals["ts"] = moments[matches["bar"]]
@@ -164,6 +162,7 @@ def to_signals(
     signals["side"] = np.array([strategy.side for strategy in plan.strategies], np.int64)[signals["strategy"]]
     for name in ("regime", "entry", "stop", "target", "quantity_mod"):
         signals[name] = matches[name]
+    signals["late"] = late[matches["bar"]]
     signals["trade"] = -1
     return signals
 
@@ -174,8 +173,8 @@ class _Trader:
     def __init__(self, plan: Plan, history: HistoryInput, signals: NDArray[np.void]) -> None:
         self.plan, self.history = plan, history
         self.holdings = Holdings()
+        self.picker = ContractPicker(plan, self.holdings, history.board, history.contract_rules, with_bars=True)
         self.contracts: dict[int, ChosenContract] = {}
-        self.numbers: dict[tuple[str, date], int] = {}
         trades = np.zeros(min(max(len(signals), 1), 4096) + len(self._slots()), TRADE)
         self.account = Account(np.zeros(1, BOOK), self._slots(), signals, trades)
         self.account.book["session"] = -1
@@ -205,7 +204,11 @@ class _Trader:
             if status == DONE:
                 break
             if status == NEED_CONTRACT:
-                self._choose(int(cursor["signal"][0]), choice)
+                i = int(cursor["signal"][0])
+                day = self.history.days[int(self.account.signals[i]["session"])]
+                chosen = self.picker.pick(self.account.signals[i], day, choice)
+                if chosen is not None:
+                    self.contracts[i] = chosen
             else:
                 room = np.zeros(len(self.account.trades), TRADE)
                 self.account = self.account._replace(trades=np.concatenate([self.account.trades, room]))
@@ -220,43 +223,3 @@ class _Trader:
             contracts=self.contracts,
             errors=errors,
         )
-
-    def _choose(self, i: int, choice: NDArray[np.void]) -> None:
-        signal = self.account.signals[i]
-        strategy = self.plan.strategies[int(signal["strategy"])]
-        day = self.history.days[int(signal["session"])]
-        asked = index_signal(signal, self.plan.symbols[int(signal["symbol"])].short_name, day)
-        history = self.history
-        chosen = choose_contract(
-            asked, strategy.option, history.strike_step(asked.underlying), history.expiry_close,
-            history.option_rules, history.board,
-        )  # fmt: skip
-        choice["ready"] = 1
-        if isinstance(chosen, Reason):
-            choice["reason"] = int(chosen)
-            return
-        terms = history.terms(asked.underlying, chosen.expiry, day)
-        key = (chosen.symbol, day)
-        if key not in self.numbers:
-            bars = history.board.bars(chosen.symbol, day)
-            self.numbers[key] = self.holdings.add(
-                chosen.symbol, InstrumentKind.OPTION, int(signal["symbol"]), terms.tick, terms.lot, terms.freeze,
-                terms.rates, bars if bars is not None else BarSeries.empty(), PriceSource(chosen.source),
-            )  # fmt: skip
-        self.contracts[i] = chosen
-        write_choice(choice, self.numbers[key], chosen)
-
-
-def index_signal(signal: NDArray[np.void] | np.void, underlying: str, day: date) -> IndexSignal:
-    """The part of a SIGNAL record that chooses a contract."""
-    return IndexSignal(
-        underlying, day, int(signal["ts"]), int(signal["side"]), float(signal["entry"]), float(signal["stop"]),
-        float(signal["target"]),
-    )  # fmt: skip
-
-
-def write_choice(choice: NDArray[np.void], instrument: int, chosen: ChosenContract) -> None:
-    """Answer a NEED_CONTRACT with a contract."""
-    choice["ready"], choice["reason"], choice["instrument"] = 1, 0, instrument
-    choice["price"], choice["stop_distance"] = chosen.price, chosen.stop_distance
-    choice["target_distance"] = chosen.target_distance

@@ -73,7 +73,7 @@ class ChosenContract:
 
 
 def strike_for(spot: float, step: float, option_type: OptionType, choice: OptionChoice) -> float:
-    """The strike of a moneyness word: the nearest to the spot (a tie goes down), then ``distance`` strikes out or in."""
+    """The strike of a moneyness word: the nearest to the spot (a tie goes down), then ``distance`` out or in."""
     nearest = math.ceil(spot / step - 0.5) * step
     outward = step if option_type is OptionType.CE else -step
     away = {"OTM": outward, "ITM": -outward}.get(choice.moneyness, 0.0)
@@ -103,7 +103,7 @@ def choose_contract(
         return Reason.NO_CONTRACT
     strike = strike_for(signal.entry, step, option_type, choice)
     symbol = contract_symbol(signal.underlying, strike, option_type, expiry)
-    bars = board.bars(symbol, signal.day)
+    bars = board.bars(symbol, signal.day, signal.ts)
     if bars is None:
         return Reason.NO_PRICE
     price = last_price(bars, signal.ts, rules.max_quote_age_ns)
@@ -111,7 +111,7 @@ def choose_contract(
         return Reason.STALE_PRICE
     years = years_to_expiry(signal.ts, expiry_close(expiry))
     other = OptionType.PE if option_type is OptionType.CE else OptionType.CE
-    twin = board.bars(contract_symbol(signal.underlying, strike, other, expiry), signal.day)
+    twin = board.bars(contract_symbol(signal.underlying, strike, other, expiry), signal.day, signal.ts)
     twin_price = last_price(twin, signal.ts, rules.max_quote_age_ns) if twin is not None else None
     delta = contract_delta(price, twin_price, signal.entry, strike, years, option_type)
     if delta is None:
@@ -121,7 +121,7 @@ def choose_contract(
         symbol, expiry, strike, option_type, price, delta,
         stop_distance=abs(signal.entry - signal.stop) * reach,
         target_distance=abs(signal.target - signal.entry) * reach,
-        source=PriceSource(board.source(symbol, signal.day)),
+        source=PriceSource(board.source(symbol, signal.day, signal.ts)),
     )  # fmt: skip
 
 

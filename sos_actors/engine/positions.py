@@ -9,6 +9,7 @@ from sos_actors.engine.holdings import Holdings
 from sos_actors.engine.records import ExitReason
 from sos_actors.engine.rules import close_position, drop_entry, exit_touch, fill_entry
 from sos_actors.engine.sweep import Account
+from sos_actors.messages.market import PriceSpan
 from sos_actors.messages.signals import EntryRefused, SignalFormed
 from sos_actors.messages.trading import (
     CancelOrder,
@@ -22,15 +23,17 @@ from sos_actors.messages.trading import (
 from sos_actors.types import Side, UnixNanos
 
 Decision = SignalFormed | EntryRefused | SubmitOrder | CancelOrder | PositionOpened | PositionClosed
+ORDERS_EACH = 1_000_000
+"""Order numbers of one position: its entry has the first, its exits follow."""
 
 
-def order_of(position_id: int, purpose: Purpose) -> int:
-    """The order's own number: even for the entry of a position, odd for its exit."""
-    return 2 * position_id + (purpose is Purpose.EXIT)
+def order_of(position_id: int, exits: int = 0) -> int:
+    """The number of a position's order: its entry (0), or the exit that was sent as the ``exits``-th."""
+    return position_id * ORDERS_EACH + exits
 
 
 class PositionKeeper:
-    """Stateless but for the names of instruments; positions live in the account's records.
+    """Stateless but for the instruments' names; positions live in the account's records.
 
     Args:
         holdings: instruments by number.
@@ -39,119 +42,147 @@ class PositionKeeper:
     def __init__(self, holdings: Holdings) -> None:
         self._holdings = holdings
 
-    def number_of(self, name: str) -> int | None:
-        """An instrument's number, None when it never was one."""
-        return self._holdings.names.index(name) if name in self._holdings.names else None
-
     def sent(self, account: Account, slot: int, reference_price: float) -> list[Decision]:
         """The entry order of a slot that was just taken."""
         position = account.positions[slot]
-        ts = UnixNanos(int(position["sent_ts"]))
-        side = Side(int(position["side"]))
-        return [self._order(account, slot, ts, side, int(position["quantity"]), Purpose.ENTRY, reference_price, "signal")]
+        side, quantity = Side(int(position["side"])), int(position["quantity"])
+        return [self._order(position, int(position["sent_ts"]), side, quantity, reference_price, "signal")]
 
-    def on_prices(
-        self, account: Account, ts: int, symbol: str, open_: float, high: float, low: float
-    ) -> list[Decision]:
-        """Stops and targets of what is held in ``symbol``."""
-        number = self.number_of(symbol)
+    def on_prices(self, account: Account, span: PriceSpan) -> list[Decision]:
+        """Stops and targets of what is held in ``span.symbol``; an exit that failed before is sent again."""
         decisions: list[Decision] = []
-        for slot, position in enumerate(account.positions):
-            if number is None or position["state"] != codes.OPEN or position["instrument"] != number:
+        for position in account.positions:
+            if position["state"] not in (codes.OPEN, codes.EXIT_SENT) or self._name(position) != span.symbol:
                 continue
-            reason, price = exit_touch(
-                int(position["side"]), float(position["stop"]), float(position["target"]), open_, high, low
-            )
+            position["last_price"], position["last_ts"] = span.close, span.ts_event
+            if position["state"] == codes.EXIT_SENT:
+                continue
+            reason, price = int(position["exit_reason"]), span.open
+            if reason == codes.NO_EXIT:
+                reason, price = exit_touch(
+                    int(position["side"]), float(position["stop"]), float(position["target"]), span.open, span.high,
+                    span.low,
+                )  # fmt: skip
             if reason != codes.NO_EXIT:
-                decisions += self._leave(account, slot, ts, int(reason), float(price))
+                decisions += self._leave(position, span.ts_event, int(reason), float(price))
         return decisions
 
     def on_time(self, account: Account, ts: int, session: np.void, entry_valid_ns: int) -> list[Decision]:
-        """Entries that waited too long, positions whose time is over."""
+        """Entries that waited too long, positions whose time is over.
+
+        A position that is not out when its session closes is valued by the broker: its exit counts as ``session_end``.
+        """
         decisions: list[Decision] = []
-        for slot, position in enumerate(account.positions):
-            if position["state"] == codes.ENTRY_SENT and ts - position["sent_ts"] >= entry_valid_ns:
-                order = order_of(int(position["id"]), Purpose.ENTRY)
-                decisions.append(CancelOrder(UnixNanos(ts), order))
-            elif position["state"] == codes.OPEN and ts >= self._square_off(session, int(position["instrument"])):
-                decisions += self._leave(account, slot, ts, codes.SQUARE_OFF, float(position["last_price"]))
+        for position in account.positions:
+            if position["state"] == codes.FREE:
+                continue
+            kind = "option" if self._is_option(position) else "equity"
+            over = ts >= session[f"close_{kind}"]
+            if position["filled"] < position["quantity"] and (over or ts - position["sent_ts"] >= entry_valid_ns):
+                decisions.append(CancelOrder(UnixNanos(ts), order_of(int(position["id"]))))
+            if position["state"] == codes.OPEN and ts >= session[f"square_off_{kind}"]:
+                reason = int(position["exit_reason"]) or codes.SQUARE_OFF
+                decisions += self._leave(position, ts, reason, float(position["last_price"]))
+            if over and position["exit_reason"] == codes.SQUARE_OFF:
+                position["exit_reason"] = codes.SESSION_END
         return decisions
 
     def on_order(self, account: Account, update: OrderUpdated, session: np.void) -> list[Decision]:
         """What the broker says of an order; an unknown order, or one of a closed position, changes nothing."""
-        position_id, exit_ = divmod(update.order_id, 2)
+        position_id, exits = divmod(update.order_id, ORDERS_EACH)
         for slot, position in enumerate(account.positions):
-            if position["state"] == codes.FREE or position["id"] != position_id:
+            if position["state"] == codes.FREE or position["id"] != position_id or exits > position["exits"]:
                 continue
             if update.status is not OrderStatus.FILLED:
-                return self._ended(account, slot, bool(exit_))
-            if exit_:
+                return self._ended(account, slot, exits, update)
+            if update.fill_quantity <= 0:
+                return []
+            if exits:
                 return self._exit_filled(account, slot, update)
             return self._entry_filled(account, slot, update, session)
         return []
 
-    def _square_off(self, session: np.void, instrument: int) -> int:
-        option = self._holdings.instruments[instrument]["kind"] == codes.OPTION
-        return int(session["square_off_option" if option else "square_off_equity"])
+    def _name(self, position: np.void) -> str:
+        return self._holdings.names[int(position["instrument"])]
 
-    def _ended(self, account: Account, slot: int, exit_: bool) -> list[Decision]:
-        """An order ended unfilled: an entry frees its slot, an exit is due again at the next price."""
+    def _is_option(self, position: np.void) -> bool:
+        return bool(self._holdings.instruments[int(position["instrument"])]["kind"] == codes.OPTION)
+
+    def _ended(self, account: Account, slot: int, exits: int, update: OrderUpdated) -> list[Decision]:
+        """An order works no longer: an unfilled entry frees its slot, an exit is due again at the next price."""
         position = account.positions[slot]
-        if exit_:
-            position["state"] = codes.OPEN
-        elif position["filled"] == 0:
+        if exits == 0 and position["filled"] == 0:
             drop_entry(account.book, account.positions, account.signals, slot, codes.NOT_FILLED)
+        elif exits == 0:
+            position["quantity"] = position["filled"]
+            if position["state"] == codes.EXIT_SENT:
+                return self._settle(account, slot, update)
+        elif exits == position["exits"] and position["leaving"] > 0:
+            position["state"], position["leaving"] = codes.OPEN, 0
         return []
 
     def _entry_filled(
         self, account: Account, slot: int, update: OrderUpdated, session: np.void
     ) -> list[Decision]:
         position = account.positions[slot]
-        instrument = int(position["instrument"])
-        tick = float(self._holdings.instruments[instrument]["tick"])
+        tick = float(self._holdings.instruments[int(position["instrument"])]["tick"])
         fill_entry(account.positions, slot, int(update.ts_event), update.fill_price, update.fill_quantity, tick)
         opened = PositionOpened(
-            update.ts_event, int(position["id"]), self._holdings.names[instrument], Side(int(position["side"])),
+            update.ts_event, int(position["id"]), self._name(position), Side(int(position["side"])),
             int(position["filled"]), float(position["entry_price"]), float(position["stop"]), float(position["target"]),
         )  # fmt: skip
-        if update.ts_event >= self._square_off(session, instrument):
-            return [opened, *self._leave(account, slot, update.ts_event, codes.SQUARE_OFF, update.fill_price)]
+        if position["state"] == codes.EXIT_SENT:
+            return [opened, *self._settle(account, slot, update)]
+        square_off = session["square_off_option" if self._is_option(position) else "square_off_equity"]
+        if update.ts_event >= square_off:
+            return [opened, *self._leave(position, update.ts_event, codes.SQUARE_OFF, update.fill_price)]
         return [opened]
 
     def _exit_filled(self, account: Account, slot: int, update: OrderUpdated) -> list[Decision]:
         position = account.positions[slot]
         position["proceeds"] += update.fill_price * update.fill_quantity
         position["closing"] += update.fill_quantity
-        if position["closing"] < position["filled"]:
+        position["leaving"] = max(int(position["leaving"]) - update.fill_quantity, 0)
+        return self._settle(account, slot, update)
+
+    def _settle(self, account: Account, slot: int, update: OrderUpdated) -> list[Decision]:
+        """Close a position that is being left once all it bought is sold and nothing can fill any more."""
+        position = account.positions[slot]
+        if position["leaving"] > 0:
             return []
-        instrument = int(position["instrument"])
+        if position["closing"] < position["filled"]:
+            return self._leave(position, update.ts_event, int(position["exit_reason"]), update.fill_price)
+        if position["filled"] < position["quantity"]:
+            return []
         whole = update.fill_quantity == position["filled"]
         price = update.fill_price if whole else float(position["proceeds"] / position["closing"])
         reason = int(position["exit_reason"])
         closed = PositionClosed(
-            update.ts_event, int(position["id"]), self._holdings.names[instrument], int(position["filled"]),
+            update.ts_event, int(position["id"]), self._name(position), int(position["filled"]),
             float(position["entry_price"]), price, ExitReason(reason).name.lower(),
         )  # fmt: skip
-        record = self._holdings.instruments[instrument : instrument + 1]
+        number = int(position["instrument"])
+        record = self._holdings.instruments[number : number + 1]
         close_position(
             account.book, account.positions, slot, record, int(update.ts_event), price, reason, account.trades
         )
         return [closed]
 
-    def _leave(self, account: Account, slot: int, ts: int, reason: int, price: float) -> list[Decision]:
-        position = account.positions[slot]
-        position["state"] = codes.EXIT_SENT
-        position["exit_reason"] = reason
-        side = Side(-int(position["side"]))
+    def _leave(self, position: np.void, ts: int, reason: int, price: float) -> list[Decision]:
+        """Send an exit for what is held, and take back what is left of the entry."""
+        decisions: list[Decision] = []
+        if position["filled"] < position["quantity"]:
+            decisions.append(CancelOrder(UnixNanos(ts), order_of(int(position["id"]))))
         quantity = int(position["filled"] - position["closing"])
+        position["state"], position["exit_reason"], position["leaving"] = codes.EXIT_SENT, reason, quantity
+        position["exits"] += 1
         text = ExitReason(reason).name.lower()
-        return [self._order(account, slot, UnixNanos(ts), side, quantity, Purpose.EXIT, price, text)]
+        return [*decisions, self._order(position, ts, Side(-int(position["side"])), quantity, price, text)]
 
     def _order(
-        self, account: Account, slot: int, ts: UnixNanos, side: Side, quantity: int, purpose: Purpose, price: float,
-        reason: str,
+        self, position: np.void, ts: int, side: Side, quantity: int, price: float, reason: str
     ) -> SubmitOrder:  # fmt: skip
-        position = account.positions[slot]
-        number = int(position["id"])
-        name = self._holdings.names[int(position["instrument"])]
-        return SubmitOrder(ts, order_of(number, purpose), number, name, side, quantity, purpose, price, reason)
+        number, exits = int(position["id"]), int(position["exits"])
+        purpose = Purpose.EXIT if exits else Purpose.ENTRY
+        name = self._name(position)
+        return SubmitOrder(UnixNanos(ts), order_of(number, exits), number, name, side, quantity, purpose, price, reason)

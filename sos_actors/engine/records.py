@@ -63,7 +63,7 @@ REASON_TEXT = {
     Reason.QUARANTINED: "the symbol's prices disagree between sources",
     Reason.RISK_NOT_POSITIVE: "stop or target on the wrong side of the entry",
     Reason.NO_CONTRACT: "no option contract of that strike and expiry",
-    Reason.NO_PRICE: "the contract has no candles in this session",
+    Reason.NO_PRICE: "the contract has no price yet in this session",
     Reason.NO_DELTA: "the contract's price explains no volatility",
     Reason.STALE_PRICE: "the contract's last price is too old",
     Reason.NOT_FILLED: "the order did not fill in time",
@@ -85,6 +85,8 @@ class ExitReason(IntEnum):
 
 
 class PositionState(IntEnum):
+    """Where a slot stands."""
+
     FREE = 0
     ENTRY_SENT = 1
     OPEN = 2
@@ -92,6 +94,8 @@ class PositionState(IntEnum):
 
 
 class InstrumentKind(IntEnum):
+    """What can be followed or held."""
+
     EQUITY = 0
     OPTION = 1
     INDEX = 2
@@ -113,9 +117,10 @@ def _record(**fields: type) -> np.dtype[np.void]:
 
 SIGNAL = _record(
     ts=int, session=int, symbol=int, strategy=int, side=int, regime=int, entry=float, stop=float, target=float,
-    quantity_mod=float, outcome=int, reason=int, trade=int,
+    quantity_mod=float, outcome=int, reason=int, trade=int, late=int,
 )  # fmt: skip
-"""A pattern that fired; ``ts`` is the close of its bar, prices are those of the bar's own symbol."""
+"""A pattern that fired; ``ts`` is the close of its bar, prices are those of the bar's own symbol. ``late`` is 1 when
+the bar's last minute never came, so that only the clock could close it: after the others of that moment."""
 
 INSTRUMENT = _record(
     kind=int, symbol=int, tick=float, lot=int, freeze=int, buy_rate=float, sell_rate=float, order_fee=float,
@@ -127,9 +132,11 @@ POSITION = _record(
     state=int, id=int, signal=int, symbol=int, strategy=int, instrument=int, side=int, quantity=int, sent_ts=int,
     entry_ts=int, entry_price=float, stop=float, target=float, stop_distance=float, target_distance=float,
     exit_reason=int, last_price=float, last_ts=int, filled=int, closing=int, proceeds=float,
+    leaving=int, exits=int,
 )  # fmt: skip
 """``stop_distance`` and ``target_distance`` are NaN for a stock (levels are absolute), and for an option the distances
-from the fill. ``closing`` and ``proceeds`` count an exit that fills in parts."""
+from the fill. Units: ``quantity`` wanted, ``filled`` of the entry, ``leaving`` in the exit order that works,
+``closing`` (for ``proceeds`` rupees) of all exits so far; ``exits`` counts exit orders."""
 
 TRADE = _record(
     id=int, signal=int, symbol=int, strategy=int, instrument=int, side=int, quantity=int, entry_ts=int,

@@ -16,19 +16,21 @@ from sos_actors.engine import codes
 from sos_actors.strategy.arithmetic import round_half_even
 
 Records = NDArray[np.void]
+TICK_SLACK = 1e-9
+"""Of a tick: what a price on the tick, or halfway, may miss by in floating point."""
 
 
 @compiled
 def to_tick(price: float, tick: float) -> float:
     """The nearest price the exchange accepts, at least one tick; halves go up."""
-    steps = math.floor(price / tick + 0.5)
+    steps = math.floor(price / tick + 0.5 + TICK_SLACK)
     return round_half_even(max(steps, 1.0) * tick, 4)
 
 
 @compiled
 def sound(side: int, entry: float, stop: float, target: float) -> bool:
-    """Whether stop and target stand on their proper sides of the entry."""
-    return (entry - stop) * side > 0.0 and (target - entry) * side > 0.0 and stop > 0.0
+    """Whether stop and target are prices and stand on their proper sides of the entry."""
+    return (entry - stop) * side > 0.0 and (target - entry) * side > 0.0 and min(stop, target) > 0.0
 
 
 @compiled
@@ -109,6 +111,8 @@ def enter(book: Records, positions: Records, signals: Records, signal: int, inst
         position.entry_price = 0.0
         position.filled = 0
         position.closing = 0
+        position.leaving = 0
+        position.exits = 0
         position.proceeds = 0.0
         position.exit_reason = codes.NO_EXIT
         book[0].next_id += 1
@@ -130,7 +134,8 @@ def fill_entry(positions: Records, k: int, ts: int, price: float, quantity: int,
     position.filled = total
     if position.entry_ts == 0:
         position.entry_ts = ts
-    position.state = codes.OPEN
+    if position.state == codes.ENTRY_SENT:
+        position.state = codes.OPEN
     position.last_price = price
     position.last_ts = ts
     if position.stop_distance == position.stop_distance:
@@ -146,7 +151,8 @@ def drop_entry(book: Records, positions: Records, signals: Records, k: int, reas
     signals[positions[k].signal].trade = -1
     positions[k].state = codes.FREE
     book[0].active -= 1
-    book[0].trades_today -= 1
+    if book[0].trades_today > 0:
+        book[0].trades_today -= 1
 
 
 @compiled

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from sos_actors.config import Risk
 from sos_actors.engine.records import SESSION
 from sos_actors.market.calendar import Calendar
-from sos_actors.types import Segment
+from sos_actors.types import NANOS_PER_MINUTE, Segment
 
 
 def session_records(days: Sequence[date], calendar: Calendar, risk: Risk) -> NDArray[np.void]:
     """SESSION (n_days,) of trading days.
 
     Stocks are taken to have derivatives: since August 2026 those stop earliest, and being flat early costs less
-    than being caught in the closing auction.
+    than being caught in the closing auction. Entries end a minute before square-off at the latest.
 
     Raises:
         MarketRuleError: a day has no session or no table covers it.
@@ -28,8 +28,10 @@ def session_records(days: Sequence[date], calendar: Calendar, risk: Risk) -> NDA
         row["number"] = calendar.session_number(day)
         for name, segment in (("equity", Segment.EQ), ("option", Segment.FO)):
             session = calendar.session(day, segment)
-            row[f"last_entry_{name}"] = session.last_entry_ns(risk.last_entry_before_close_min)
-            row[f"square_off_{name}"] = session.square_off_ns(risk.square_off_before_close_min)
+            square_off = session.square_off_ns(risk.square_off_before_close_min)
+            last_entry = session.last_entry_ns(risk.last_entry_before_close_min)
+            row[f"last_entry_{name}"] = min(last_entry, square_off - NANOS_PER_MINUTE)
+            row[f"square_off_{name}"] = square_off
             row[f"close_{name}"] = session.continuous_close_ns
     return records
 

@@ -68,7 +68,7 @@ class Grounds(NamedTuple):
         limits: LIMITS (1,).
         sessions: SESSION (n_sessions,).
         veto: int64 (n_strategies, 8): 1 where an entry in that regime is vetoed.
-        symbol_instrument: int64 (n_symbols,): the instrument that a symbol is itself, -1 for an index (traded through options).
+        symbol_instrument: int64 (n_symbols,): the instrument that a symbol is itself, -1 for an index.
         minutes: int64 (n_minutes,), bar open times, increasing.
         minute_session: int64 (n_minutes,), row of ``sessions``.
     """
@@ -101,7 +101,7 @@ def fill_price(price: float, side: int, slippage_ticks: int, tick: float) -> flo
 
 @compiled
 def judge(account: Account, grounds: Grounds, i: int) -> int:
-    """Veto, soundness and gate for signal ``i``; writes the outcome when it fails. Returns 0 when an entry may follow."""
+    """Veto, soundness and gate for signal ``i``; writes the outcome on failure. Returns 0 when an entry may follow."""
     signal = account.signals[i]
     session = grounds.sessions[signal.session]
     start_session(account.book, session.number)
@@ -111,8 +111,7 @@ def judge(account: Account, grounds: Grounds, i: int) -> int:
         signal.outcome, signal.reason = codes.VETOED, codes.REGIME_VETO
         return codes.REGIME_VETO
     if not sound(signal.side, signal.entry, signal.stop, signal.target):
-        signal.outcome, signal.reason = codes.REFUSED, codes.RISK_NOT_POSITIVE
-        return codes.RISK_NOT_POSITIVE
+        return refuse(account.signals, i)
     reason = gate(account.book, grounds.limits, account.positions, signal.symbol, signal.quantity_mod, signal.ts,
                   last_entry)  # fmt: skip
     if reason != 0:
@@ -121,12 +120,22 @@ def judge(account: Account, grounds: Grounds, i: int) -> int:
 
 
 @compiled
+def refuse(signals: Records, i: int) -> int:
+    """A signal whose levels make no trade; returns the reason."""
+    signals[i].outcome, signals[i].reason = codes.REFUSED, codes.RISK_NOT_POSITIVE
+    return codes.RISK_NOT_POSITIVE
+
+
+@compiled
 def enter_equity(account: Account, grounds: Grounds, instruments: Records, i: int) -> int:
-    """Trade the symbol itself: levels are the signal's own, on the tick. Returns the slot."""
+    """Trade the symbol itself: levels are the signal's own, on the tick. Returns the slot, -1 when refused."""
     signal = account.signals[i]
     k = grounds.symbol_instrument[signal.symbol]
     tick = instruments[k].tick
     stop, target = to_tick(signal.stop, tick), to_tick(signal.target, tick)
+    if not sound(signal.side, signal.entry, stop, target):
+        refuse(account.signals, i)
+        return -1
     risk = max(abs(signal.entry - stop), tick)
     quantity = entry_quantity(grounds.limits, codes.EQUITY, instruments[k].lot, signal.entry, risk, signal.quantity_mod)
     return enter(account.book, account.positions, account.signals, i, k, quantity, stop, target, math.nan, math.nan,
@@ -135,12 +144,17 @@ def enter_equity(account: Account, grounds: Grounds, instruments: Records, i: in
 
 @compiled
 def enter_option(account: Account, grounds: Grounds, instruments: Records, i: int, choice: Records) -> int:
-    """Buy the chosen contract: levels are distances from the fill. Returns the slot."""
+    """Buy the chosen contract: levels are distances from the fill. Returns the slot, -1 when refused."""
     k = choice[0].instrument
-    quantity = entry_quantity(grounds.limits, codes.OPTION, instruments[k].lot, choice[0].price,
-                              choice[0].stop_distance, account.signals[i].quantity_mod)  # fmt: skip
-    stop = to_tick(choice[0].price - choice[0].stop_distance, instruments[k].tick)
-    target = to_tick(choice[0].price + choice[0].target_distance, instruments[k].tick)
+    tick = instruments[k].tick
+    stop = to_tick(choice[0].price - choice[0].stop_distance, tick)
+    target = to_tick(choice[0].price + choice[0].target_distance, tick)
+    if not sound(1, choice[0].price, stop, target):
+        refuse(account.signals, i)
+        return -1
+    risk = max(choice[0].price - stop, tick)
+    quantity = entry_quantity(grounds.limits, codes.OPTION, instruments[k].lot, choice[0].price, risk,
+                              account.signals[i].quantity_mod)  # fmt: skip
     return enter(account.book, account.positions, account.signals, i, k, quantity, stop, target,
                  choice[0].stop_distance, choice[0].target_distance, 1)  # fmt: skip
 
@@ -174,14 +188,16 @@ def _minute(account: Account, grounds: Grounds, instruments: Records, bars: Bars
     """Fills and exits of one minute for every slot in use."""
     now = grounds.minutes[m]
     session = grounds.sessions[grounds.minute_session[m]]
-    ends = m + 1 == grounds.minutes.shape[0] or grounds.minute_session[m + 1] != grounds.minute_session[m]
+    entry_valid = grounds.limits[0].entry_valid_ns
+    last = m + 1 == grounds.minutes.shape[0] or grounds.minute_session[m + 1] != grounds.minute_session[m]
     for k in range(account.positions.shape[0]):
         position = account.positions[k]
         if position.state == codes.FREE:
             continue
         instrument = instruments[position.instrument]
         option = instrument.kind == codes.OPTION
-        if position.state == codes.ENTRY_SENT and now - position.sent_ts >= grounds.limits[0].entry_valid_ns:
+        end = session.close_option if option else session.close_equity
+        if position.state == codes.ENTRY_SENT and (now - position.sent_ts >= entry_valid or now >= end):
             drop_entry(account.book, account.positions, account.signals, k, codes.NOT_FILLED)
             continue
         row = instrument.cursor
@@ -191,11 +207,11 @@ def _minute(account: Account, grounds: Grounds, instruments: Records, bars: Bars
         if row < instrument.last and bars.ts[row] == now and bars.prices[row, 4] != 0.0:
             square_off = session.square_off_option if option else session.square_off_equity
             _on_bar(account, grounds, instruments, k, now, square_off, bars, row)
-        if ends and position.state == codes.ENTRY_SENT:
+        over = last or now >= end
+        if over and position.state == codes.ENTRY_SENT:
             drop_entry(account.book, account.positions, account.signals, k, codes.NOT_FILLED)
-        elif ends and position.state == codes.OPEN:
+        elif over and position.state == codes.OPEN:
             one = instruments[position.instrument : position.instrument + 1]
-            end = session.close_option if option else session.close_equity
             close_position(account.book, account.positions, k, one, end, position.last_price, codes.SESSION_END,
                            account.trades)  # fmt: skip
 

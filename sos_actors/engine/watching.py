@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.engine.bars import bucket_opens, roll_up
+from sos_actors.engine.bars import roll_up
 from sos_actors.engine.history import to_signals
 from sos_actors.engine.plan import Plan, Watch
 from sos_actors.engine.records import SIGNAL
@@ -16,9 +16,14 @@ from sos_actors.strategy.surroundings import screener_values, sentiment_values, 
 from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS
 from sos_actors.types import NANOS_PER_MINUTE
 
+REMEMBERED = 8
+"""Sentiments kept."""
+
 
 class Mood:
-    """The last sentiment and screener row a symbol is seen with.
+    """The last sentiments and the last screener row that a symbol is seen with.
+
+    A bar may reach the engine after a sentiment that was not known yet when it closed, so the last few are kept.
 
     Args:
         stale_ns: how old a sentiment may be before it counts as unknown.
@@ -32,19 +37,33 @@ class Mood:
         self._screener = np.empty((0, len(SCREENER_FIELDS)))
 
     def hear(self, fact: Sentiment | ScreenerAlert) -> None:
-        """Replace what was known."""
+        """Add to what is known; what arrives out of order is too late."""
         if isinstance(fact, Sentiment):
-            self._sentiment_ts = np.array([fact.ts_event], np.int64)
-            self._sentiment = sentiment_values(fact)[None, :]
+            self._sentiment_ts, self._sentiment = _appended(
+                self._sentiment_ts, self._sentiment, fact.ts_event, sentiment_values(fact)
+            )
         else:
-            self._screener_ts = np.array([fact.ts_event], np.int64)
-            self._screener = screener_values(fact)[None, :]
+            self._screener_ts, self._screener = _appended(
+                self._screener_ts, self._screener, fact.ts_event, screener_values(fact)
+            )
+
+    def forget_sentiment(self) -> None:
+        """Nothing is known any more: what was heard was another symbol's."""
+        self._sentiment_ts, self._sentiment = self._sentiment_ts[:0], self._sentiment[:0]
 
     def at(self, moments: NDArray[np.int64]) -> Surroundings:
         """What bars that close at ``moments`` are seen with."""
         return surroundings(
             moments, self._sentiment_ts, self._sentiment, self._screener_ts, self._screener, self._stale_ns
         )
+
+
+def _appended(
+    known_at: NDArray[np.int64], rows: NDArray[np.float64], ts: int, row: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    if len(known_at) and ts < known_at[-1]:
+        return known_at, rows
+    return np.append(known_at[1 - REMEMBERED :], ts), np.concatenate([rows[1 - REMEMBERED :], row[None, :]])
 
 
 class _Frame:
@@ -59,6 +78,7 @@ class _Frame:
         self.bucket = 0
         self.ends = 0
         self.session = (0, 0, 0)
+        self.session_row = -1
 
 
 class SymbolWatch:
@@ -76,7 +96,7 @@ class SymbolWatch:
         self._frames = [_Frame(watch) for watch in plan.watches if watch.symbol == symbol]
 
     def on_bar(self, bar: BarClosed, session: tuple[int, int, int], session_row: int) -> NDArray[np.void]:
-        """Take a closed bar; returns SIGNAL records in order of strategies.
+        """Take a closed bar; returns SIGNAL records in order of time, then of strategies.
 
         Args:
             bar: one minute.
@@ -85,30 +105,33 @@ class SymbolWatch:
         """
         fired = []
         for frame in self._frames:
-            bucket = int(bucket_opens(np.array([bar.ts_open]), np.array([session[0]]), frame.minutes)[0])
+            length = frame.minutes * NANOS_PER_MINUTE
+            bucket = session[0] + (bar.ts_open - session[0]) // length * length
             if frame.ts and bucket != frame.bucket:
-                fired.append(self._close(frame, session_row))
-            frame.bucket, frame.session = bucket, session
-            frame.ends = min(bucket + frame.minutes * NANOS_PER_MINUTE, session[1])
+                fired.append(self._close(frame))
+            frame.bucket, frame.session, frame.session_row = bucket, session, session_row
+            frame.ends = min(bucket + length, session[1])
             frame.ts.append(bar.ts_open)
             volume = np.nan if bar.volume is None else bar.volume
             oi = np.nan if bar.oi is None else bar.oi
             frame.rows.append((bar.open, bar.high, bar.low, bar.close, volume, oi))
             if bar.ts_open + NANOS_PER_MINUTE >= frame.ends:
-                fired.append(self._close(frame, session_row))
+                fired.append(self._close(frame))
         return _in_order(fired)
 
-    def on_time(self, ts: int, session_row: int) -> NDArray[np.void]:
+    def on_time(self, ts: int) -> NDArray[np.void]:
         """Close longer bars whose time is over though their last minutes never came."""
-        return _in_order([self._close(f, session_row) for f in self._frames if f.ts and ts >= f.ends])
+        return _in_order([self._close(frame) for frame in self._frames if frame.ts and ts >= frame.ends])
 
-    def _close(self, frame: _Frame, session_row: int) -> NDArray[np.void]:
+    def _close(self, frame: _Frame) -> NDArray[np.void]:
         minutes = BarSeries(np.array(frame.ts, np.int64), *np.array(frame.rows).T)
         bars = roll_up(minutes, np.full(len(minutes), frame.session[0]), frame.minutes)
         moments = np.array([frame.ends], np.int64)
+        late = minutes.ts[-1:] + NANOS_PER_MINUTE < moments
         frame.ts, frame.rows = [], []
         matches = frame.matcher.extend(bars, np.array([frame.session[2]], np.int64), self._mood.at(moments))
-        return to_signals(matches, frame.watch, self._plan, moments, np.array([session_row], np.int64))
+        rows = np.array([frame.session_row], np.int64)
+        return to_signals(matches, frame.watch, self._plan, moments, late, rows)
 
 
 def _in_order(parts: list[NDArray[np.void]]) -> NDArray[np.void]:

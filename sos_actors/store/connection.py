@@ -47,6 +47,8 @@ class Database:
         try:
             with refusals(self.path):
                 self._peewee.connect()
+                if read_only and not execute(self._peewee, "SELECT 1 FROM sqlite_master LIMIT 1", ()).fetchall():
+                    raise MissingDataError(f"{path} is empty: whoever made it was interrupted.")
                 if read_only and schema_version(self._peewee) < migrations[-1].number:
                     raise StoreError(f"{path} has an older schema and was opened read-only: open it once for writing.")
                 migrate(self._peewee, self.path, migrations)

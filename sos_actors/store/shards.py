@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.errors import StoreDamagedError, StoreError
+from sos_actors.errors import MissingDataError, StoreDamagedError, StoreError
 from sos_actors.store.connection import Database
 from sos_actors.store.migrations import SHARD_MIGRATIONS
 from sos_actors.types import IST_OFFSET_S
@@ -84,6 +84,8 @@ class Shards:
         for month in months:
             try:
                 results.append(read(self.open(month)))
+            except MissingDataError:
+                continue  # made and never written to: an import was interrupted right there
             except StoreDamagedError as error:
                 self._note(error)
         return results

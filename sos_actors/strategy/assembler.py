@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sos_actors.errors import StrategyError
 from sos_actors.strategy import opcodes as op
 from sos_actors.strategy.columns import ColumnTable
@@ -15,6 +17,7 @@ from sos_actors.strategy.tree import (
     Captured,
     Choice,
     Column,
+    ColumnRequest,
     Compare,
     Context,
     ContextValue,
@@ -44,7 +47,8 @@ CONTEXTS = {
     Context.REGIME: (op.LOAD_REGIME, REGIME_FIELDS),
     Context.EXECUTION: (op.LOAD_EXECUTION, EXECUTION_FIELDS),
 }
-FUSED = {">": op.COLUMN_GREATER_COLUMN, "<": op.COLUMN_LESS_COLUMN}
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+"""The comparisons that have a test instruction, and each with its sides exchanged."""
 
 REGIME_CODE = 100.0
 """Text values are numbers to the kernel: smart trends 1..5, regimes 100..107, other words of the files 1000 up."""
@@ -95,13 +99,7 @@ class Assembler:
             self.capture_count += 1
 
     def capture_slot(self, name: str) -> int:
-        """The slot of a captured name.
-
-        Raises:
-            StrategyError: nothing captures that name.
-        """
-        if name not in self._slots:
-            raise StrategyError(f"nothing captures vars.{name}")
+        """The slot of a name that the current strategy captures."""
         return self._slots[name]
 
     def emit(self, operation: int, argument: int = 0) -> int:
@@ -115,6 +113,39 @@ class Assembler:
         self.expressions.append((self._strategy, expression.source))
         self._depth = 0
         self._node(expression.root)
+
+    def condition(self, expression: Expression) -> None:
+        """Emit code that ends the block where the expression is false."""
+        self.expressions.append((self._strategy, expression.source))
+        self._require(expression.root)
+
+    def _require(self, node: Node) -> None:
+        match node:
+            case Logic("and", operands):
+                for operand in operands:
+                    self._require(operand)
+            case Compare(sign, Column(request, 0), right) if sign in MIRRORED and self._testable(right):
+                self._test(sign, request, right)
+            case Compare(sign, left, Column(request, 0)) if sign in MIRRORED and self._testable(left):
+                self._test(MIRRORED[sign], request, left)
+            case _:
+                self._depth = 0
+                self._node(node)
+                self.emit(op.REQUIRE)
+
+    def _testable(self, node: Node) -> bool:
+        return isinstance(node, Column | Number) or (isinstance(node, Captured) and node.name in self._slots)
+
+    def _test(self, sign: str, left: ColumnRequest, right: Node) -> None:
+        match right:
+            case Column(request, lag):
+                kind, index = op.RIGHT_PREVIOUS if lag else op.RIGHT_COLUMN, self.columns.row(request)
+            case Captured(name):
+                kind, index = op.RIGHT_CAPTURE, self._slots[name]
+            case Number(value):
+                kind, index = op.RIGHT_CONSTANT, len(self.constants)
+                self.constants.append(value)
+        self.emit(op.TEST + 8 * kind + BINARY[sign] - op.LESS, self.columns.row(left) * 65536 + index)
 
     def _push(self, operation: int, argument: int) -> None:
         self.emit(operation, argument)
@@ -138,8 +169,10 @@ class Assembler:
                 self._constant(self._texts.setdefault(value, OTHER_CODE + len(self._texts)))
             case Column(request, lag):
                 self._push(op.LOAD_PREVIOUS if lag else op.LOAD_COLUMN, self.columns.row(request))
-            case Captured(name):
-                self._push(op.LOAD_CAPTURE, self.capture_slot(name))
+            case Captured(name) if name in self._slots:
+                self._push(op.LOAD_CAPTURE, self._slots[name])
+            case Captured():
+                self._constant(math.nan)  # never captured: unknown on every bar
             case ContextValue(family, name):
                 load, names = CONTEXTS[family]
                 self._push(load, names.index(name))
@@ -147,8 +180,6 @@ class Assembler:
                 self._node(operand)
                 if sign in UNARY:
                     self.emit(UNARY[sign])
-            case Compare(sign, Column(left, 0), Column(right, 0)) if sign in FUSED:
-                self._push(FUSED[sign], self.columns.row(left) * 65536 + self.columns.row(right))
             case Binary(sign, left, right) | Compare(sign, left, right):
                 self._node(left)
                 self._node(right)

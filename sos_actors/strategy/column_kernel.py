@@ -66,17 +66,21 @@ def _ema(source: Row, n: int, low: int, high: int, out: Row) -> None:
 
 @compiled
 def _extreme(source: Row, n: int, sign: float, low: int, high: int, out: Row) -> None:
-    """Highest (sign 1) or lowest (sign -1); NaN anywhere in the window gives NaN."""
-    for i in range(low, high):
-        first = max(0, i - n + 1)
-        best = source[first]
-        for j in range(first + 1, i + 1):
+    """Highest (sign 1) or lowest (sign -1); NaN anywhere in the window gives NaN (nothing compares above it)."""
+    for i in range(low, min(high, n - 1)):
+        best = source[0]
+        for j in range(1, i + 1):
             value = source[j]
-            if value != value or sign * value > sign * best:
-                best = value
-            if best != best:
-                break
+            best = value if sign * value > sign * best or value != value else best
         out[i] = best
+    for block in range(max(low, n - 1), high, BLOCK):
+        end = min(block + BLOCK, high)
+        for i in range(block, end):
+            out[i] = source[i - n + 1]
+        for back in range(n - 2, -1, -1):
+            for i in range(block, end):
+                value, best = source[i - back], out[i]
+                out[i] = value if sign * value > sign * best or value != value else best
 
 
 @compiled

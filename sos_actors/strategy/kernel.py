@@ -134,11 +134,20 @@ def _run_block(program: Program, pc: int, cols: NDArray[np.float64], around: Sur
         operation, argument = code[pc, 0], code[pc, 1]
         pc += 1
         value = 0.0
-        if operation == op.COLUMN_GREATER_COLUMN or operation == op.COLUMN_LESS_COLUMN:
-            a, b = cols[argument >> 16, i], cols[argument & 65535, i]
-            top += 1
-            stack[top] = a > b if operation == op.COLUMN_GREATER_COLUMN else a < b
-            value = a if a != a else b
+        if operation >= op.TEST:
+            kind = (operation - op.TEST) >> 3
+            left, right = cols[argument >> 16, i], argument & 65535
+            if kind == op.RIGHT_CONSTANT:
+                b = program.constants[right]
+            elif kind == op.RIGHT_CAPTURE:
+                b = captures[right]
+            else:
+                b = cols[right, i - 1 if kind == op.RIGHT_PREVIOUS and i > 0 else i]
+            if _compare(op.LESS + (operation & 7), left, b) != 0.0:
+                continue
+            if left == left and b == b:
+                return FAILED
+            value = math.nan
         elif operation == op.REQUIRE:
             top -= 1
             if stack[top + 1] == 0.0:

@@ -54,10 +54,6 @@ JUMP_IF_FALSE = 41
 JUMP_IF_FALSE_OR_POP = 42
 JUMP_IF_TRUE_OR_POP = 43
 
-# Fused comparison of two columns: A = left * 65536 + right.
-COLUMN_GREATER_COLUMN = 45
-COLUMN_LESS_COLUMN = 46
-
 # What a block does.
 REQUIRE = 50
 """Pops; when false the block ends: not matched."""
@@ -73,6 +69,11 @@ STORE_STOP = 56
 """Also sets risk = abs(entry - stop)."""
 STORE_TARGET = 57
 TRIGGER = 58
+
+# A comparison that must hold, in one instruction: what most conditions are. The operation is TEST + 8 * what stands
+# right + the comparison's number (LESS 0 .. EQUAL 4); A = column * 65536 + the index of what stands right.
+TEST = 64
+RIGHT_COLUMN, RIGHT_PREVIOUS, RIGHT_CONSTANT, RIGHT_CAPTURE = range(4)
 
 # Column functions (first element of a row of ``Program.columns``).
 BASE_OPEN, BASE_HIGH, BASE_LOW, BASE_CLOSE, BASE_VOLUME, BASE_OI, BASE_TIMESTAMP, BASE_MINUTE, BASE_SESSION = range(9)

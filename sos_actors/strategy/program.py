@@ -109,10 +109,10 @@ def compile_strategies(strategies: tuple[Strategy, ...]) -> CompiledStrategies:
 
 def _assemble_phase(assembler: Assembler, phase: Phase, triggers: Strategy | None) -> None:
     for condition in phase.conditions:
-        assembler.expression(condition.expression)
         if condition.assigns is None:
-            assembler.emit(op.REQUIRE)
+            assembler.condition(condition.expression)
         else:
+            assembler.expression(condition.expression)
             assembler.emit(op.STORE_CAPTURE, assembler.capture_slot(condition.assigns))
     if phase.captures:
         assembler.emit(op.BEGIN_CAPTURES)

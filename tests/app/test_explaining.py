@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import json
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -11,15 +11,31 @@ from sos_actors.app.sources import Source, SourceWishes, open_source
 from sos_actors.config import Config, Paths
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master
-from sos_actors.strategy.load import load_folder
+from sos_actors.strategy.load import load_bytes
+from sos_actors.strategy.tree import Strategy
 
 CALENDAR = Calendar.default()
 NIFTY = default_master().resolve("NIFTY")
 DAYS = [date(2026, 1, 12), date(2026, 1, 13)]
-STRATEGIES = {
-    strategy.pattern_id: strategy
-    for strategy in load_folder(Path(__file__).resolve().parent.parent.parent / "strategies").strategies
-}
+
+
+def strategy(pattern_id: str, timeframe: str, side: str, step: str) -> Strategy:
+    document = {
+        "pattern_id": pattern_id,
+        "timeframe": timeframe,
+        "phases": [
+            {"id": "SIDE", "conditions": [f"close {step} ema(history, 20, 'close')"], "capture": {"at": "low"}},
+            {"id": "GO", "conditions": [f"close {step} vars.at", "sentiment.pcr > 0"], "timeout": 4},
+        ],
+        "execution": {"side": side, "entry": "close", "sl": f"close - {'atr' if side == 'BUY' else '(0 - atr)'}",
+                      "tp": f"entry {'+' if side == 'BUY' else '-'} risk"},
+    }  # fmt: skip
+    loaded = load_bytes(json.dumps(document).encode(), f"{pattern_id}.json")
+    assert loaded.strategy is not None, loaded.findings
+    return loaded.strategy
+
+
+FIRING = [strategy("UP", "5m", "BUY", ">"), strategy("DOWN", "15m", "SELL", "<")]
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +49,17 @@ def source(config: Config) -> Source:
 
 
 def test_what_is_explained_is_what_a_run_decides(config: Config, source: Source) -> None:
-    everything = [strategy for strategy in STRATEGIES.values() if not strategy.symbols or "NIFTY" in strategy.symbols]
     with source.store:
-        request = BacktestRequest([NIFTY], everything, DAYS)
+        request = BacktestRequest([NIFTY], FIRING, DAYS)
         finished = run_backtest(request, config, source.store, CALENDAR)
         signals = finished.result.signals
-        names = [strategy.pattern_id for strategy in finished.plan.strategies]
+        names = [one.pattern_id for one in finished.plan.strategies]
         decided = sorted({(names[row["strategy"]], float(row["entry"]), float(row["stop"])) for row in signals})
         explained = sorted(
             {
-                (strategy.pattern_id, bar.record.signal.entry, bar.record.signal.stop)
-                for strategy in everything
-                for bar in explain_history(strategy, NIFTY, DAYS, source.store, CALENDAR, config)
+                (one.pattern_id, bar.record.signal.entry, bar.record.signal.stop)
+                for one in FIRING
+                for bar in explain_history(one, NIFTY, DAYS, source.store, CALENDAR, config)
                 if bar.record.signal is not None
             }
         )
