@@ -33,7 +33,8 @@ def inlined(function: F) -> F:
     Arrays are lent, not shared: numba would count a reference of each array up and down, atomically, on every call,
     which costs three times the work itself. So the function may neither allocate nor return an array.
     """
+    lending = cast(Any, numba.njit)  # its type does not know _nrt
     try:
-        return cast(F, numba.njit(cache=True, nogil=True, forceinline=True, _nrt=False)(function))
+        return cast(F, lending(cache=True, nogil=True, forceinline=True, _nrt=False)(function))
     except RuntimeError:
-        return cast(F, numba.njit(nogil=True, forceinline=True, _nrt=False)(function))
+        return cast(F, lending(nogil=True, forceinline=True, _nrt=False)(function))

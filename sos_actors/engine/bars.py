@@ -22,7 +22,8 @@ def _roll_up(bucket: NDArray[np.int64], minute: NDArray[np.float64], out: NDArra
             out[4, count - 1] += minute[4, i]
             out[5, count - 1] = minute[5, i]
             continue
-        out[:, count] = minute[:, i]
+        for row in range(6):  # by hand: assigning a slice compiles seconds of shape checks
+            out[row, count] = minute[row, i]
         count += 1
     return count
 

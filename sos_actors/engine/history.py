@@ -121,10 +121,10 @@ def _signals_of(
     """Match one watch over its whole history; signals of the warm-up are dropped."""
     minutes = watch.compiled.timeframe_minutes
     bars = roll_up(history.bars, history.session_opens, minutes)
-    at = np.searchsorted(history.bars.ts, bars.ts)
+    at = np.arange(len(bars)) if minutes == 1 else np.searchsorted(history.bars.ts, bars.ts)
     moments = closes(bars.ts, history.session_closes[at], minutes)
     rows = history.session_rows[at]
-    matcher = Matcher(watch.compiled, len(bars))
+    matcher = Matcher(watch.compiled)
     warm = int(np.searchsorted(rows, 0))
     numbers = history.session_numbers[at]
     matcher.extend(bars[:warm], numbers[:warm], history.surroundings(moments[:warm]))

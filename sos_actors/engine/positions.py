@@ -161,10 +161,9 @@ class PositionKeeper:
             update.ts_event, int(position["id"]), self._name(position), int(position["filled"]),
             float(position["entry_price"]), price, ExitReason(reason).name.lower(),
         )  # fmt: skip
-        number = int(position["instrument"])
-        record = self._holdings.instruments[number : number + 1]
+        instruments = self._holdings.instruments
         close_position(
-            account.book, account.positions, slot, record, int(update.ts_event), price, reason, account.trades
+            account.book, account.positions, slot, instruments, int(update.ts_event), price, reason, account.trades
         )
         return [closed]
 

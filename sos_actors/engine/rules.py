@@ -175,14 +175,14 @@ def exit_touch(side: int, stop: float, target: float, open_: float, high: float,
 
 
 @compiled
-def close_position(book: Records, positions: Records, k: int, instrument: Records, ts: int, price: float,
+def close_position(book: Records, positions: Records, k: int, instruments: Records, ts: int, price: float,
                    reason: int, trades: Records) -> None:  # fmt: skip
     """An exit filled: write the trade, free the slot, count the result (less estimated charges) against the limit.
 
     Args:
         book, positions, trades: records; ``trades`` has room for one more.
         k: slot.
-        instrument: array of one INSTRUMENT record.
+        instruments: INSTRUMENT (n,).
         ts: UnixNanos of the fill.
         price: average price of the exit, rupees.
         reason: ``ExitReason``.
@@ -204,9 +204,9 @@ def close_position(book: Records, positions: Records, k: int, instrument: Record
     trade.target = position.target
     trade.reason = reason
     bought, sold = (position.entry_price, price) if position.side > 0 else (price, position.entry_price)
-    charges = (bought * instrument[0].buy_rate + sold * instrument[0].sell_rate) * position.filled
-    slices = 2.0 * math.ceil(position.filled / max(instrument[0].freeze, 1))
-    book[0].realised_today += (sold - bought) * position.filled - charges - slices * instrument[0].order_fee
+    charges = (bought * instruments[position.instrument].buy_rate + sold * instruments[position.instrument].sell_rate) * position.filled
+    slices = 2.0 * math.ceil(position.filled / max(instruments[position.instrument].freeze, 1))
+    book[0].realised_today += (sold - bought) * position.filled - charges - slices * instruments[position.instrument].order_fee
     book[0].n_trades += 1
     book[0].active -= 1
     position.state = codes.FREE

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.compiled import compiled
+from sos_actors.compiled import compiled, inlined
 from sos_actors.engine import codes
 from sos_actors.engine.rules import (
     close_position,
@@ -29,6 +29,7 @@ from sos_actors.engine.rules import (
 )
 
 Records = NDArray[np.void]
+NEVER = 2**63 - 1
 DONE, NEED_CONTRACT, TRADES_FULL = 0, 1, 2
 
 CURSOR = np.dtype([("minute", np.int64), ("signal", np.int64)])
@@ -159,13 +160,12 @@ def enter_option(account: Account, grounds: Grounds, instruments: Records, i: in
                  choice[0].stop_distance, choice[0].target_distance, 1)  # fmt: skip
 
 
-@compiled
+@inlined
 def _on_bar(account: Account, grounds: Grounds, instruments: Records, k: int, now: int, square_off: int,
             bars: Bars, row: int) -> None:  # fmt: skip
     """One slot meets a bar of its instrument that traded."""
     position = account.positions[k]
-    instrument = instruments[position.instrument : position.instrument + 1]
-    tick, slippage = instrument[0].tick, grounds.limits[0].slippage_ticks
+    tick, slippage = instruments[position.instrument].tick, grounds.limits[0].slippage_ticks
     open_ = bars.prices[row, 0]
     if position.state == codes.ENTRY_SENT:
         price = fill_price(open_, position.side, slippage, tick)
@@ -173,17 +173,17 @@ def _on_bar(account: Account, grounds: Grounds, instruments: Records, k: int, no
     position.last_price, position.last_ts = bars.prices[row, 3], now
     if now >= square_off:
         price = fill_price(open_, -position.side, slippage, tick)
-        close_position(account.book, account.positions, k, instrument, now, price, codes.SQUARE_OFF, account.trades)
+        close_position(account.book, account.positions, k, instruments, now, price, codes.SQUARE_OFF, account.trades)
         return
     reason, price = exit_touch(position.side, position.stop, position.target, open_, bars.prices[row, 1],
                                bars.prices[row, 2])  # fmt: skip
     if reason != codes.NO_EXIT:
         if reason == codes.STOP:
             price = fill_price(price, -position.side, slippage, tick)
-        close_position(account.book, account.positions, k, instrument, now, price, reason, account.trades)
+        close_position(account.book, account.positions, k, instruments, now, price, reason, account.trades)
 
 
-@compiled
+@inlined
 def _minute(account: Account, grounds: Grounds, instruments: Records, bars: Bars, m: int) -> None:
     """Fills and exits of one minute for every slot in use."""
     now = grounds.minutes[m]
@@ -211,8 +211,7 @@ def _minute(account: Account, grounds: Grounds, instruments: Records, bars: Bars
         if over and position.state == codes.ENTRY_SENT:
             drop_entry(account.book, account.positions, account.signals, k, codes.NOT_FILLED)
         elif over and position.state == codes.OPEN:
-            one = instruments[position.instrument : position.instrument + 1]
-            close_position(account.book, account.positions, k, one, end, position.last_price, codes.SESSION_END,
+            close_position(account.book, account.positions, k, instruments, end, position.last_price, codes.SESSION_END,
                            account.trades)  # fmt: skip
 
 
@@ -240,10 +239,10 @@ def sweep(account: Account, grounds: Grounds, instruments: Records, bars: Bars, 
         if account.book[0].active == 0:
             if cursor[0].signal == n_signals:
                 return DONE
-            if m < minutes.shape[0] and account.signals[cursor[0].signal].ts > minutes[m]:
-                m += np.searchsorted(minutes[m:], account.signals[cursor[0].signal].ts)
-                cursor[0].minute = m
-        now = minutes[m] if m < minutes.shape[0] else np.iinfo(np.int64).max
+            while m < minutes.shape[0] and minutes[m] < account.signals[cursor[0].signal].ts:
+                m += 1
+            cursor[0].minute = m
+        now = minutes[m] if m < minutes.shape[0] else NEVER
         while cursor[0].signal < n_signals and account.signals[cursor[0].signal].ts <= now:
             i = cursor[0].signal
             if choice[0].ready != 0 or judge(account, grounds, i) == 0:

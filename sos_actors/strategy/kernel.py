@@ -121,8 +121,9 @@ def _unary(operation: int, argument: int, a: float) -> tuple[float, bool]:
 
 
 @inlined
-def _run_block(program: Program, pc: int, cols: NDArray[np.float64], around: Surroundings, i: int, seen: int, strategy: int,
-               progress: Progress, stack: NDArray[np.float64], execution: NDArray[np.float64]) -> int:  # fmt: skip
+def _run_block(program: Program, pc: int, cols: NDArray[np.float64], around: Surroundings, i: int, seen: int,
+               strategy: int, progress: Progress, stack: NDArray[np.float64],
+               execution: NDArray[np.float64]) -> int:  # fmt: skip
     """Run one phase's code on one bar; returns FAILED, ADVANCED, TRIGGERED or BROKEN (its execution failed)."""
     code, captures = program.code, progress.captures
     first = program.patterns[strategy, op.PATTERN_CAPTURE]

@@ -16,7 +16,7 @@ from sos_actors.strategy.program import CompiledStrategies
 from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND
 
-CHUNK = 4096
+CHUNK = 8192
 """Bars matched in one call; bounds the memory for what may fire."""
 KEEP = 512
 """Bars kept when the columns are full: more than any window reads."""
@@ -53,23 +53,23 @@ class Matcher:
         Returns:
             MATCH records in order; ``bar`` counts from the first of ``bars``.
         """
-        self._make_room(len(bars))
-        first, last = self.n_bars, self.n_bars + len(bars)
-        self._fill(bars, session_numbers, first, last)
-        program = self.strategies.program
         fired = []
-        for low in range(first, last, CHUNK):
-            high = min(low + CHUNK, last)
-            needed = (high - low) * len(self.strategies.strategies)
+        for first in range(0, len(bars), CHUNK):
+            piece = bars[first : first + CHUNK]
+            self._make_room(len(piece))
+            low, high = self.n_bars, self.n_bars + len(piece)
+            self._fill(piece, session_numbers[first : first + CHUNK], low, high)
+            needed = len(piece) * len(self.strategies.strategies)
             if len(self._out) < needed:
                 self._out = np.empty(needed, MATCH)
-            count = match(program, self.columns, around, self.progress, low, high, first, self._out)
+            count = match(
+                self.strategies.program, self.columns, around, self.progress, low, high, low - first, self._out
+            )
+            self.n_bars = high
             if count:
                 fired.append(self._out[:count].copy())
-        self.n_bars = last
-        result = np.concatenate(fired) if fired else np.empty(0, MATCH)
-        result["bar"] -= first
-        return result
+                fired[-1]["bar"] += first - low
+        return np.concatenate(fired) if fired else np.empty(0, MATCH)
 
     def _make_room(self, more: int) -> None:
         capacity = self.columns.shape[1]

@@ -21,6 +21,7 @@ from sos_actors.compiled import compiled
 from sos_actors.config import Config
 from sos_actors.engine.history import HistoryInput, HistoryResult, SymbolHistory, run_history
 from sos_actors.engine.options import OptionRules
+from sos_actors.engine.picking import ContractRules
 from sos_actors.engine.plan import FollowedSymbol, Plan, make_plan
 from sos_actors.engine.records import SESSION, InstrumentKind
 from sos_actors.engine.rules import to_tick
@@ -99,8 +100,8 @@ def history_of(market: Market, symbols: int = 1) -> HistoryInput:
         market.bars, numbers, opens, closes, numbers, lambda moments: unknown_surroundings(len(moments)), rates
     )
     return HistoryInput(
-        market.days, market.sessions, market.bars.ts, numbers, [one] * symbols, NoContracts(), OptionRules(0, 1),
-        lambda _: 0, lambda _: 1.0, NoContracts.terms,
+        market.days, market.sessions, market.bars.ts, numbers, [one] * symbols, NoContracts(),
+        ContractRules(OptionRules(0, 1), lambda _: 0, lambda _: 1.0, NoContracts.terms),
     )  # fmt: skip
 
 

@@ -8,17 +8,18 @@ from hypothesis import strategies as st
 
 from sos_actors.strategy.load import load_bytes
 from sos_actors.strategy.tree import Strategy
-from tests.strategy.expressions import Texts, number, truth
+from tests.strategy.expressions import number, truth
 
 NAMES = ("a", "b", "c", "flag", "move", "missing")
 """Captures may be made under any of these, and read whether made or not."""
 REGIMES = (
     "COMPLETE_BULLISH", "BULLISH", "SIDEWAYS_BULLISH", "SIDEWAYS", "SIDEWAYS_BEARISH", "BEARISH", "COMPLETE_BEARISH",
 )  # fmt: skip
-OFTEN_TRUE = st.sampled_from(
-    ["close >= open", "True", "close > prev_candle.low", "vars.a < vars.b", "close > vars.a", "vars.word == 'Neutral'"]
-    + ["sentiment.pcr > 0.5", "volume > 0", "1 < 2 and close > low", "25 > close or close > 25", "low <= close"]
-)
+OFTEN_TRUE = st.sampled_from([
+    "close >= open", "True", "close > prev_candle.low", "high <= prev_candle.high", "vars.a < vars.b",
+    "close > vars.a", "vars.word == 'Neutral'", "sentiment.pcr > 0.5", "volume > 0", "1 < 2 and close > low",
+    "25 > close or close > 25", "low <= close",
+])  # fmt: skip
 WORDS = st.sampled_from(["sentiment.smart_trend", "sentiment.regime", "'Neutral'"])
 
 

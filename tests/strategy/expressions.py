@@ -23,7 +23,8 @@ ASSIGNED = {"hi": "25600.5"}
 WORDS = [trend.text for trend in SmartTrend] + [regime.name for regime in Regime] + ["never heard of", "Ünfug", ""]
 CLOCK = st.builds("{:02d}:{:02d}".format, st.integers(9, 16), st.integers(0, 59))
 LITERALS = st.one_of(
-    st.sampled_from(["0", "0.0", "1", "2", "0.5", "100", "1e15", "1e-9", "True", "False", "true", "false", "25600"]),
+    st.sampled_from(["0", "0.0", "1", "2", "0.5", "100", "1e15", "1e-9", "-0.5", "-0.0", "25600"]),
+    st.sampled_from(["True", "False", "true", "false"]),
     st.integers(-30, 30).map(str),
     st.floats(-1e15, 1e15, allow_nan=False).map(repr),
     st.floats(-4.0, 4.0, allow_nan=False).map(repr),
@@ -137,4 +138,4 @@ TEXT_TESTS = st.one_of(
               st.lists(WORD, min_size=1, max_size=4).map(", ".join)),
 )  # fmt: skip
 
-EXPRESSIONS = st.one_of(number(3), number(2), truth(3), truth(2))
+EXPRESSIONS = st.one_of(number(3), number(2), number(1), truth(3), truth(2), truth(1))

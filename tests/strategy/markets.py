@@ -57,7 +57,7 @@ def _rows(values: Sequence[object]) -> NDArray[np.int64]:
 
 
 def random_market(n_bars: int, seed: int) -> Market:
-    """Bars with holes between them, flat stretches, unknown volume, sessions that are missing; moods that come and go."""
+    """Bars with holes, flat stretches, unknown volume, sessions that are missing; moods that come and go."""
     chance = random.Random(seed)
     bars: list[ReferenceBar] = []
     price = round(chance.choice([3.0, 250.0, 25_600.0]) * chance.uniform(0.9, 1.1), 2)

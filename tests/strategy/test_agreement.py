@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
@@ -32,8 +31,8 @@ REGIMES = {
     "SIDEWAYS": RegimeSettings(True, 1.0, 0.0, 0.0),
 }
 ZERO = parse_expression("0")
-LAST_BARS = 8
-"""Of a long market, only these are evaluated by the reference: it is slow."""
+FEW_BARS = 8
+"""Of a long market, the reference evaluates only as many at the start and at the end: it is slow."""
 
 thorough = settings(
     deadline=None, derandomize=True, database=None,
@@ -41,17 +40,25 @@ thorough = settings(
 )  # fmt: skip
 
 
-def single(source: str) -> Strategy:
-    """A strategy that fires on every bar on which the expression has a value, with that value as its entry."""
-    captured = tuple((name, parse_expression(text)) for name, text in (NUMBERS_CAPTURED | TEXTS_CAPTURED).items())
-    assigned = tuple(Condition(parse_expression(text), name) for name, text in ASSIGNED.items())
-    phase = Phase("ONLY", assigned, captured, 0)
-    entry = parse_expression(source, SCOPE)
+def priced(source: str) -> Strategy:
+    """A strategy that fires on every bar on which the expression has a finite value, with that value as its entry."""
+    return _strategy((), parse_expression(source, SCOPE))
+
+
+def conditioned(source: str) -> Strategy:
+    """A strategy that fires on every bar on which the expression holds."""
+    return _strategy((Condition(parse_expression(source, SCOPE)),), ZERO)
+
+
+def _strategy(conditions: tuple[Condition, ...], entry: Expression) -> Strategy:
+    captured = NUMBERS_CAPTURED | TEXTS_CAPTURED | ASSIGNED
+    assigned = tuple(Condition(parse_expression(text), name) for name, text in captured.items())
+    phase = Phase("ONLY", assigned + conditions, (), 0)
     return Strategy("ID", "", (), 1, REGIMES, (phase,), 1, entry, ZERO, ZERO, OptionChoice(), "", "")
 
 
 def compiled_values(strategies: tuple[Strategy, ...], market: Market) -> tuple[list[list[float | None]], list[int]]:
-    """Value of each strategy's entry on each bar (None where it failed), and how often it failed."""
+    """Entry of each strategy on each bar (None where it did not fire), and how often its expressions failed."""
     matcher = Matcher(compile_strategies(strategies))
     values: list[list[float | None]] = [[None] * len(market.bars) for _ in strategies]
     for match in matcher.extend(market.series(), market.sessions(), market.around()):
@@ -63,13 +70,13 @@ def compiled_values(strategies: tuple[Strategy, ...], market: Market) -> tuple[l
     return values, counts
 
 
-def reference_value(evaluator: Evaluator, expression: Expression, around: Surrounding) -> float | None:
+def reference_value(evaluator: Evaluator, source: str, around: Surrounding) -> float | None:
     try:
-        value = evaluator.evaluate(expression.source, around)
+        value = evaluator.evaluate(source, around)
     except EvaluationError:
         return None
     assert not isinstance(value, str)
-    return float(value) if math.isfinite(value) else None
+    return float(value)
 
 
 def surrounding(market: Market, i: int) -> Surrounding:
@@ -81,29 +88,40 @@ def surrounding(market: Market, i: int) -> Surrounding:
     return Surrounding(captures, sentiment, market.alerts[i], REGIMES.get(regime.name, RegimeSettings()))
 
 
-def check_expressions(sources: Iterable[str], market: Market) -> None:
-    strategies = tuple(single(source) for source in sources)
+def same_bits(found: float | None, expected: float | None) -> bool:
+    """Whether both are the same number, or the reference's cannot be a price and nothing was found."""
+    if expected is None or not math.isfinite(expected):
+        return found is None
+    return found is not None and bits(found) == bits(expected)
+
+
+def check_expressions(sources: list[str], market: Market) -> None:
+    """Each expression as a price and as a condition, on the first and the last bars."""
+    strategies = tuple(priced(source) for source in sources) + tuple(conditioned(source) for source in sources)
     values, counts = compiled_values(strategies, market)
     history = History()
     evaluator = Evaluator(history)
-    n_bars = len(market.bars)
-    for i in range(n_bars):
-        history.append(market.bars[i])
-        if LAST_BARS // 2 <= i < n_bars - LAST_BARS:
+    n_bars, n_failed = len(market.bars), [0] * len(sources)
+    for i, bar in enumerate(market.bars):
+        history.append(bar)
+        if FEW_BARS <= i < n_bars - FEW_BARS:
             continue
         around = surrounding(market, i)
-        for strategy, found in zip(strategies, values, strict=True):
-            expected = reference_value(evaluator, strategy.entry, around)
-            same = found[i] is expected or (
-                found[i] is not None and expected is not None and bits(found[i]) == bits(expected)
-            )
-            assert same, (strategy.entry.source, i, "compiled", found[i], "reference", expected)
-    for found, count in zip(values, counts, strict=True):
-        assert count == found.count(None)
+        for k, source in enumerate(sources):
+            expected = reference_value(evaluator, source, around)
+            price, fired = values[k][i], values[len(sources) + k][i]
+            assert same_bits(price, expected), (source, i, "compiled", price, "reference", expected)
+            holds = expected is not None and expected != 0.0
+            assert (fired is not None) is holds, (source, i, "fired", fired, "reference", expected)
+            n_failed[k] += expected is None
+    for k, found in enumerate(values[: len(sources)]):
+        assert counts[k] == found.count(None)
+        if n_bars <= 2 * FEW_BARS:
+            assert counts[len(sources) + k] == n_failed[k]
 
 
 @given(st.lists(EXPRESSIONS, min_size=10, max_size=20), MARKETS)
-@settings(thorough, max_examples=600)
+@settings(thorough, max_examples=510)
 def test_thousands_of_random_expressions_have_the_same_bits_compiled_as_in_the_reference(
     sources: list[str], market: Market
 ) -> None:
@@ -120,7 +138,7 @@ def rows_of(around: Surroundings, low: int, high: int) -> Surroundings:
 
 
 @given(st.lists(documents(), min_size=2, max_size=5), MARKETS, st.integers(1, 40))
-@settings(thorough, max_examples=300)
+@settings(thorough, max_examples=200)
 def test_random_strategies_stand_capture_fail_and_fire_alike_after_every_bar(
     found: list[dict[str, object]], market: Market, chunk: int
 ) -> None:
@@ -154,7 +172,7 @@ def in_chunks(strategies: tuple[Strategy, ...], market: Market, chunk: int) -> l
 
 
 @given(st.lists(documents(), min_size=2, max_size=5), MARKETS, MARKETS, st.integers(0, 60))
-@settings(thorough, max_examples=200)
+@settings(thorough, max_examples=150)
 def test_what_fired_up_to_a_bar_does_not_change_when_the_bars_after_it_do(
     found: list[dict[str, object]], market: Market, other: Market, cut: int
 ) -> None:

@@ -1,11 +1,7 @@
-"""Every shipped strategy over real index minutes: the compiled form fires what the reference fires, bit for bit.
-
-``SOS_FULL=1`` runs all bars of both symbols; without it a stretch of sessions of each.
-"""
+"""Every shipped strategy over half a year of real index minutes: the compiled form fires what the reference fires."""
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Sequence
 from functools import cache
@@ -27,14 +23,12 @@ from tests.strategy.markets import Market
 from tests.strategy.places import places, reference_signal, signal_of
 
 STRATEGIES = load_folder(Path(__file__).resolve().parents[2] / "strategies").strategies
-FULL = os.environ.get("SOS_FULL") == "1"
-STRETCHES = {"NIFTY": range(0, 24), "BANKNIFTY": range(60, 84)}
-"""Sessions of the quick run; the first two warm the windows up."""
+SYMBOLS = ("NIFTY", "BANKNIFTY")
 MOOD_MINUTES = 7
 UNKNOWN = 0.1
 
 
-def read_minutes(path: Path, symbol: str, sessions: range | None) -> list[ReferenceBar]:
+def read_minutes(path: Path, symbol: str) -> list[ReferenceBar]:
     """Index candles; BANKNIFTY gets seeded volumes, so that rules on volume are reached too."""
     chance = random.Random(symbol)
     rows = pl.read_csv(path).with_columns(pl.col("timestamp").str.to_datetime().alias("time"))
@@ -42,12 +36,12 @@ def read_minutes(path: Path, symbol: str, sessions: range | None) -> list[Refere
     seconds = rows["time"].dt.epoch("s").to_list()
     days = {day: number for number, day in enumerate(sorted({second // 86_400 for second in seconds}))}
     bars = []
-    for second, *prices in zip(seconds, *(rows[name] for name in ("open", "high", "low", "close")), strict=True):
+    prices = zip(rows["open"], rows["high"], rows["low"], rows["close"], strict=True)
+    for second, (start, high, low, close) in zip(seconds, prices, strict=True):
         volume = float(chance.randrange(3_000)) if symbol == "BANKNIFTY" else np.nan
         session = days[second // 86_400]
-        if sessions is None or session in sessions:
-            ts = (second - IST_OFFSET_S) * NANOS_PER_SECOND
-            bars.append(ReferenceBar(ts, *prices, volume, np.nan, session))
+        ts = (second - IST_OFFSET_S) * NANOS_PER_SECOND
+        bars.append(ReferenceBar(ts, start, high, low, close, volume, np.nan, session))
     return bars
 
 
@@ -76,9 +70,11 @@ def moods(bars: Sequence[ReferenceBar]) -> Market:
     for number, bar in enumerate(bars):
         if number % MOOD_MINUTES == 0:
             sentiment = None if chance.random() < UNKNOWN else sentiment_near(chance, bar)
-            values = [chance.uniform(0.0, 5.0), chance.gauss(0.0, 2.5), chance.uniform(0.0, 100.0)]
-            values += [chance.uniform(0.0, 60.0), chance.uniform(0.0, 20.0), chance.gauss(0.0, 2.0)]
-            alert = ScreenerAlert(UnixNanos(0), "NIFTY", "ADD", *values, change=chance.gauss(0.0, 2.5))
+            alert = ScreenerAlert(
+                UnixNanos(0), "NIFTY", "ADD", chance.uniform(0.0, 5.0), chance.gauss(0.0, 2.5),
+                chance.uniform(0.0, 100.0), chance.uniform(0.0, 60.0), chance.uniform(0.0, 20.0),
+                chance.gauss(0.0, 2.0), chance.gauss(0.0, 2.5),
+            )  # fmt: skip
         sentiments.append(sentiment)
         alerts.append(alert if number > MOOD_MINUTES else None)
     return Market(list(bars), sentiments, alerts)
@@ -101,13 +97,13 @@ def sentiment_near(chance: random.Random, bar: ReferenceBar) -> Sentiment:
 @cache
 def followed(path: Path, symbol: str, minutes: int) -> tuple[Market, Matcher, tuple[np.void, ...]]:
     """All shipped strategies of one timeframe, compiled into one program, over one symbol."""
-    bars = read_minutes(path, symbol, None if FULL else STRETCHES[symbol])
+    bars = read_minutes(path, symbol)
     market = moods(bars if minutes == 1 else longer(bars, minutes))
     matcher = Matcher(compile_strategies(tuple(s for s in STRATEGIES if s.timeframe_minutes == minutes)))
     return market, matcher, tuple(matcher.extend(market.series(), market.sessions(), market.around()))
 
 
-@pytest.mark.parametrize("symbol", STRETCHES)
+@pytest.mark.parametrize("symbol", SYMBOLS)
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.pattern_id)
 def test_a_shipped_strategy_fires_the_same_compiled_as_in_the_reference(
     strategy: Strategy, symbol: str, shared_data: Path
@@ -130,7 +126,7 @@ def test_a_shipped_strategy_fires_the_same_compiled_as_in_the_reference(
 
 def test_enough_of_the_shipped_strategies_fire_for_the_comparison_to_mean_something(shared_data: Path) -> None:
     fired = set()
-    for symbol in STRETCHES:
+    for symbol in SYMBOLS:
         path = shared_data / "index_1min" / f"{symbol}_1min_20240101_20240628.csv.gz"
         for minutes in {strategy.timeframe_minutes for strategy in STRATEGIES}:
             _, matcher, matches = followed(path, symbol, minutes)
