@@ -14,6 +14,7 @@ from sos_actors.market.expiries import expiries
 from sos_actors.market.pricing import black76_price, years_to_expiry
 from sos_actors.market.symbols import parse_contract_symbol
 from sos_actors.messages.market import BarSeries
+from sos_actors.store.columns import ChainColumns
 from sos_actors.store.database import Store
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_MINUTE, NANOS_PER_SECOND, OptionType, Segment
 
@@ -43,6 +44,7 @@ class StoreBoard:
         self._calendar = calendar
         self._bars: dict[tuple[str, date, PriceSource], BarSeries] = {}
         self._listed = lru_cache(maxsize=4096)(self._list)
+        self._chain_of = lru_cache(maxsize=4)(self._read_chain)
         self.read: list[tuple[str, BarSeries]] = []
         """Every series handed out, in order: part of the run's fingerprint."""
 
@@ -80,9 +82,12 @@ class StoreBoard:
                 self.read.append((f"{contract} {day} {source.name.lower()}", self._bars[key]))
         return self._bars[key]
 
+    def _read_chain(self, underlying: str, first: int, expiry: date) -> ChainColumns:
+        return self._store.chain(f"NSE|INDEX|{underlying}", first, first + DAY_NS, expiry)
+
     def _from_chain(self, contract: str, first: int) -> BarSeries:
         spec = parse_contract_symbol(contract)
-        chain = self._store.chain(f"NSE|INDEX|{spec.underlying}", first, first + DAY_NS, spec.expiry)
+        chain = self._chain_of(spec.underlying, first, spec.expiry)
         price = chain.ce_ltp if spec.option_type is OptionType.CE else chain.pe_ltp
         oi = chain.ce_oi if spec.option_type is OptionType.CE else chain.pe_oi
         rows = (chain.strike == spec.strike) & (price > 0.0)

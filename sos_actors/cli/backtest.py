@@ -18,6 +18,7 @@ from sos_actors.app.document import make_document, with_candles
 from sos_actors.app.report import render_report
 from sos_actors.app.sources import Source, SourceWishes, has_store, open_source, symbol_master
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
+from sos_actors.cli.kernel_cache import kernels_are_cold
 from sos_actors.cli.progress import Progress
 from sos_actors.cli.strategies import usable_strategies
 from sos_actors.cli.table import render_summary, wants_colour
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace, config: Config) -> int:
     wishes = SourceWishes(not args.no_backfill, args.skip_missing)
     with Progress("Preparing the simulated market", unit="sessions") as progress:
         source = open_source(config, instruments, days, calendar, wishes, progress.reach)
+    if kernels_are_cold():
+        print("sos: First run: compiling the engine, once; about ten seconds.", file=sys.stderr)
     with source.store, Progress("Running", unit="programs") as progress:
         request = BacktestRequest(instruments, strategies, source.days, args.price_model)
         finished = run_backtest(request, config, source.store, calendar, progress.reach)

@@ -42,6 +42,11 @@ def prepare_kernel_cache() -> Path:
     return folder
 
 
+def kernels_are_cold() -> bool:
+    """Whether nothing has been compiled for the sources as they are: this run will take some ten seconds more."""
+    return not any(Path(os.environ.get("NUMBA_CACHE_DIR", "")).glob("*/*.nbc"))
+
+
 def fingerprint(package: Path) -> str:
     """16 hexadecimal digits that change with any source a compiled kernel can come from.
 

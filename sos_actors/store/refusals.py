@@ -5,6 +5,7 @@ Every database call of this package runs inside ``refusals(path)``; nothing of s
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from sos_actors.errors import StoreDamagedError, StoreError, StoreFullError, Sto
 _SQLITE_ERRORS = (sqlite3.Error, peewee.PeeweeException)
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_LITTLE = 256 * 1024
 _UNWRITABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN})
 
 
@@ -34,7 +36,7 @@ def refusal(path: Path, code: int, detail: str) -> StoreError:
         )
     if primary in _LOCKED:
         return StoreLockedError(f"{path} is locked: another process writes to it ({detail}). Try again later.")
-    if primary == sqlite3.SQLITE_FULL:
+    if primary == sqlite3.SQLITE_FULL or (primary == sqlite3.SQLITE_IOERR and _no_space(path)):
         return StoreFullError(
             f"No space is left for {path} ({detail}). What was committed is safe; free space and go on."
         )
@@ -43,6 +45,14 @@ def refusal(path: Path, code: int, detail: str) -> StoreError:
             f"{path} cannot be written ({detail}). Make its folder writable, or choose another data_dir."
         )
     return StoreError(f"{path}: {detail}.")
+
+
+def _no_space(path: Path) -> bool:
+    """Whether an I/O error is for want of space: SQLite says so when it cannot extend a WAL's index."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LITTLE
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Fills the column matrix: every window, session figure and bar shape that strategies ask for.
 
 Sums run from the oldest bar of a window to the newest, always, so that a bar gives the same bits whether it is computed
-alone or among a million others (the loops over a block of bars run window-offset outermost, which lets the
-processor do several bars at once without changing any bar's order of additions).
+alone or among a million others. The loops over a block of bars run window-offset outermost, and inside over views whose
+index cannot be negative: so the processor does several bars at once, without changing any bar's order of additions.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ def _window_sum(source: Row, n: int, low: int, high: int, out: Row) -> None:
     first = max(low, n - 1)
     for block in range(first, high, BLOCK):
         end = min(block + BLOCK, high)
-        for i in range(block, end):
-            out[i] = 0.0
+        sums = out[block:end]
+        sums[:] = 0.0
         for back in range(n - 1, -1, -1):
-            for i in range(block, end):
-                out[i] += source[i - back]
+            values = source[block - back : end - back]
+            for i in range(len(sums)):
+                sums[i] += values[i]
 
 
 @compiled
@@ -57,11 +58,12 @@ def _ema(source: Row, n: int, low: int, high: int, out: Row) -> None:
         out[i] = value
     for block in range(max(low, span - 1), high, BLOCK):
         end = min(block + BLOCK, high)
-        for i in range(block, end):
-            out[i] = source[i - span + 1]
+        means = out[block:end]
+        means[:] = source[block - span + 1 : end - span + 1]
         for back in range(span - 2, -1, -1):
-            for i in range(block, end):
-                out[i] = alpha * source[i - back] + keep * out[i]
+            values = source[block - back : end - back]
+            for i in range(len(means)):
+                means[i] = alpha * values[i] + keep * means[i]
 
 
 @compiled
@@ -75,12 +77,13 @@ def _extreme(source: Row, n: int, sign: float, low: int, high: int, out: Row) ->
         out[i] = best
     for block in range(max(low, n - 1), high, BLOCK):
         end = min(block + BLOCK, high)
-        for i in range(block, end):
-            out[i] = source[i - n + 1]
+        extremes = out[block:end]
+        extremes[:] = source[block - n + 1 : end - n + 1]
         for back in range(n - 2, -1, -1):
-            for i in range(block, end):
-                value, best = source[i - back], out[i]
-                out[i] = value if sign * value > sign * best or value != value else best
+            values = source[block - back : end - back]
+            for i in range(len(extremes)):
+                value, best = values[i], extremes[i]
+                extremes[i] = value if sign * value > sign * best or value != value else best
 
 
 @compiled
@@ -93,11 +96,12 @@ def _deviation(source: Row, mean: Row, n: int, low: int, high: int, out: Row) ->
         out[i] = total
     for block in range(max(low, n - 1), high, BLOCK):
         end = min(block + BLOCK, high)
-        for i in range(block, end):
-            out[i] = 0.0
+        sums, centres = out[block:end], mean[block:end]
+        sums[:] = 0.0
         for back in range(n - 1, -1, -1):
-            for i in range(block, end):
-                out[i] += (source[i - back] - mean[i]) * (source[i - back] - mean[i])
+            values = source[block - back : end - back]
+            for i in range(len(sums)):
+                sums[i] += (values[i] - centres[i]) * (values[i] - centres[i])
     for i in range(low, high):
         bars = min(n, i + 1)
         out[i] = np.sqrt(out[i] / (bars - 1)) if bars > 1 else 0.0 * source[i]
