@@ -204,9 +204,10 @@ def close_position(book: Records, positions: Records, k: int, instruments: Recor
     trade.target = position.target
     trade.reason = reason
     bought, sold = (position.entry_price, price) if position.side > 0 else (price, position.entry_price)
-    charges = (bought * instruments[position.instrument].buy_rate + sold * instruments[position.instrument].sell_rate) * position.filled
-    slices = 2.0 * math.ceil(position.filled / max(instruments[position.instrument].freeze, 1))
-    book[0].realised_today += (sold - bought) * position.filled - charges - slices * instruments[position.instrument].order_fee
+    instrument = instruments[position.instrument]
+    charges = (bought * instrument.buy_rate + sold * instrument.sell_rate) * position.filled
+    slices = 2.0 * math.ceil(position.filled / max(instrument.freeze, 1))
+    book[0].realised_today += (sold - bought) * position.filled - charges - slices * instrument.order_fee
     book[0].n_trades += 1
     book[0].active -= 1
     position.state = codes.FREE

@@ -31,7 +31,8 @@ def _window_sum(source: Row, n: int, low: int, high: int, out: Row) -> None:
     for block in range(first, high, BLOCK):
         end = min(block + BLOCK, high)
         sums = out[block:end]
-        sums[:] = 0.0
+        for i in range(len(sums)):
+            sums[i] = 0.0
         for back in range(n - 1, -1, -1):
             values = source[block - back : end - back]
             for i in range(len(sums)):
@@ -59,7 +60,8 @@ def _ema(source: Row, n: int, low: int, high: int, out: Row) -> None:
     for block in range(max(low, span - 1), high, BLOCK):
         end = min(block + BLOCK, high)
         means = out[block:end]
-        means[:] = source[block - span + 1 : end - span + 1]
+        for i in range(len(means)):
+            means[i] = source[block - span + 1 + i]
         for back in range(span - 2, -1, -1):
             values = source[block - back : end - back]
             for i in range(len(means)):
@@ -78,7 +80,8 @@ def _extreme(source: Row, n: int, sign: float, low: int, high: int, out: Row) ->
     for block in range(max(low, n - 1), high, BLOCK):
         end = min(block + BLOCK, high)
         extremes = out[block:end]
-        extremes[:] = source[block - n + 1 : end - n + 1]
+        for i in range(len(extremes)):
+            extremes[i] = source[block - n + 1 + i]
         for back in range(n - 2, -1, -1):
             values = source[block - back : end - back]
             for i in range(len(extremes)):
@@ -97,7 +100,8 @@ def _deviation(source: Row, mean: Row, n: int, low: int, high: int, out: Row) ->
     for block in range(max(low, n - 1), high, BLOCK):
         end = min(block + BLOCK, high)
         sums, centres = out[block:end], mean[block:end]
-        sums[:] = 0.0
+        for i in range(len(sums)):
+            sums[i] = 0.0
         for back in range(n - 1, -1, -1):
             values = source[block - back : end - back]
             for i in range(len(sums)):
@@ -109,24 +113,30 @@ def _deviation(source: Row, mean: Row, n: int, low: int, high: int, out: Row) ->
 
 @compiled
 def _rsi(close: Row, n: int, low: int, high: int, out: Row) -> None:
-    for i in range(low, high):
-        if i + 1 < n:
-            out[i] = 50.0
-            continue
-        closes = min(n + 1, min(i + 1, HISTORY_BARS))
-        gain = 0.0
-        loss = 0.0
-        for j in range(i - closes + 2, i + 1):
-            change = close[j] - close[j - 1]
-            if change > 0.0:
-                gain += change
-            elif change < 0.0:
-                loss += -change
-        if loss == 0.0:
-            out[i] = 100.0
-        else:
-            changes = closes - 1
-            out[i] = 100.0 - 100.0 / (1.0 + (gain / changes) / (loss / changes))
+    """50 until n bars exist; from then on the last n changes of those there are, 100 when none is a loss."""
+    changes = min(n, HISTORY_BARS - 1)
+    losses = np.empty(BLOCK)
+    for block in range(low, high, BLOCK):
+        end = min(block + BLOCK, high)
+        gains = out[block:end]
+        for i in range(len(gains)):
+            gains[i] = losses[i] = 0.0
+        for back in range(changes - 1, -1, -1):
+            skipped = max(0, back + 1 - block)  # bars too early to have a change so far back
+            first = block + skipped - back
+            after, before = close[first : end - back], close[first - 1 : end - back - 1]
+            for i in range(len(gains) - skipped):
+                change = after[i] - before[i]
+                gains[skipped + i] += change if change > 0.0 else 0.0
+                losses[skipped + i] += -change if change < 0.0 else 0.0
+        for i in range(len(gains)):
+            seen = min(changes, block + i)
+            if block + i + 1 < n:
+                gains[i] = 50.0
+            elif losses[i] == 0.0:
+                gains[i] = 100.0
+            else:
+                gains[i] = 100.0 - 100.0 / (1.0 + (gains[i] / seen) / (losses[i] / seen))
 
 
 @compiled

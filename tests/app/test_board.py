@@ -34,7 +34,12 @@ def chain(known_at: list[int], ce: list[float], pe: list[float], strike: float =
     """Snapshots of one strike at minutes of the first day."""
     n = len(known_at)
     columns = {one.name: np.full(n, np.nan) for one in fields(ChainColumns)}
-    columns |= {"strike": np.full(n, strike), "ce_ltp": np.array(ce), "pe_ltp": np.array(pe), "ce_oi": np.arange(n) * 65.0}
+    columns |= {
+        "strike": np.full(n, strike),
+        "ce_ltp": np.array(ce),
+        "pe_ltp": np.array(pe),
+        "ce_oi": np.arange(n) * 65.0,
+    }
     ts = np.array([minute(FIRST, k) for k in known_at])
     expiry = np.full(n, SECOND.toordinal())
     return ChainColumns(ts, expiry, *(columns[one.name] for one in fields(ChainColumns)[2:]))

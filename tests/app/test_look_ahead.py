@@ -40,6 +40,23 @@ Change = Callable[[Any, Any], Any]
 """Known columns and later ones (the ``ts`` of a bar is its open): what the run reads instead."""
 
 
+def cut(known: Any, later: Any) -> Any:
+    del later
+    return known
+
+
+def joined(known: Any, later: Any) -> Any:
+    names = type(known).__dataclass_fields__
+    return type(known)(*(np.concatenate([getattr(part, name) for part in (known, later)]) for name in names))
+
+
+def moved(known: Any, later: Any) -> Any:
+    """Later prices, open interest and measures are half as high again, and come seven minutes later."""
+    names = [name for name in type(later).__dataclass_fields__ if name not in ("ts", "expiry", "strike", "smart_trend")]
+    changed = {name: getattr(later, name) * 1.5 for name in names}
+    return joined(known, replace(later, ts=later.ts + 7 * NANOS_PER_MINUTE, **changed))
+
+
 class ChangedStore:
     """A store in which whatever was known only after a moment is different."""
 
@@ -64,23 +81,12 @@ class ChangedStore:
         return cast(Columns, self._change(columns[known], columns[~known]))
 
 
-def cut(known: Any, later: Any) -> Any:
-    del later
-    return known
-
-
-def moved(known: Any, later: Any) -> Any:
-    """Later prices, open interest and measures are half as high again, and come seven minutes later."""
-    names = [name for name in type(later).__dataclass_fields__ if name not in ("ts", "expiry", "strike", "smart_trend")]
-    other = replace(later, ts=later.ts + 7 * NANOS_PER_MINUTE, **{name: getattr(later, name) * 1.5 for name in names})
-    joined = (np.concatenate([getattr(part, name) for part in (known, other)]) for name in type(known).__dataclass_fields__)
-    return type(known)(*joined)
-
-
 def strategies() -> list[Strategy]:
     busy = [
         strategy("UP", "close > highest(history, 4, 'close') - 0.1 * atr", sl="entry - atr", tp="entry + 2 * atr"),
-        strategy("DOWN", "close < prev_candle.low", side="SELL", sl="entry + atr", tp="entry - atr", option="OTM_PUT_12"),
+        strategy(
+            "DOWN", "close < prev_candle.low", side="SELL", sl="entry + atr", tp="entry - atr", option="OTM_PUT_12"
+        ),
         strategy("FIVE", "close > open", timeframe="5m", sl="entry - atr", tp="entry + atr", option="ITM_CALL_9"),
         strategy("MOOD", "sentiment.pcr > 0 and close > vwap(history)", sl="entry - atr", tp="entry + atr"),
     ]
@@ -151,13 +157,14 @@ def test_a_snapshot_is_not_seen_by_a_bar_that_closed_before_it(store: Store) -> 
         def change(known: Any, later: Any) -> Any:
             if isinstance(later, StatsColumns):
                 return StatsColumns.of(np.array([at + late], np.int64), pcr=np.array([99.0]))
-            joined = (np.concatenate([getattr(part, name) for part in (known, later)]) for name in type(known).__dataclass_fields__)
-            return type(known)(*joined)
+            return joined(known, later)
 
         return change
 
     for late, first in ((0, at), (1, at + NANOS_PER_MINUTE)):
-        request = BacktestRequest([default_master().resolve("RELIANCE")], [strategy("LOUD", "sentiment.pcr == 99")], DAYS[:1])
+        request = BacktestRequest(
+            [default_master().resolve("RELIANCE")], [strategy("LOUD", "sentiment.pcr == 99")], DAYS[:1]
+        )
         changed = cast(Store, ChangedStore(store, at, loud_at(late)))
         signals = run_backtest(request, CONFIG, changed, CALENDAR).result.signals
         assert signals["ts"].min() == first
@@ -168,8 +175,7 @@ def test_the_contract_of_a_signal_does_not_depend_on_candles_that_came_later(sto
 
     def thin(seed: int) -> Change:
         def change(known: Any, later: Any) -> Any:
-            joined = (np.concatenate([getattr(part, name) for part in (known, later)]) for name in type(known).__dataclass_fields__)
-            both = type(known)(*joined)
+            both = joined(known, later)
             if not isinstance(both, BarSeries) or not len(both) or both.close[0] > 5_000:
                 return both
             return both[both.ts >= minute(DAYS[0], 60 + seed)]
@@ -197,7 +203,7 @@ def test_the_days_after_the_last_one_are_not_read(store: Store) -> None:
     def only(days: Sequence[date]) -> HistoryResult:
         instruments = [default_master().resolve(name) for name in NAMES]
         request = BacktestRequest(instruments, strategies(), days)
-        return run_backtest(request, CONFIG, cast(Store, Watched(store, 2**62, lambda known, later: known)), CALENDAR).result
+        return run_backtest(request, CONFIG, cast(Store, Watched(store, 2**62, cut)), CALENDAR).result
 
     first = only(DAYS[:1])
     assert max(read) < minute(DAYS[1], 0)

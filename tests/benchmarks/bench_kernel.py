@@ -82,7 +82,7 @@ def median_s(work: Callable[[], object], runs: int = RUNS) -> float:
 
 
 @compiled
-def by_hand(open_: NDArray[np.float64], high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64],
+def by_hand(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64],
             fired: NDArray[np.float64]) -> int:  # fmt: skip
     """TWO_PHASES as one would write it for this strategy alone."""
     phase, bars, top, count = 0, 0, 0.0, 0
@@ -106,7 +106,7 @@ def by_hand(open_: NDArray[np.float64], high: NDArray[np.float64], low: NDArray[
 
 def follow(strategies: CompiledStrategies, bars: BarSeries, sessions: NDArray[np.int64], around: Surroundings) -> int:
     """Match everything from the first bar; how many fired."""
-    return len(Matcher(strategies, len(bars)).extend(bars, sessions, around))
+    return len(Matcher(strategies).extend(bars, sessions, around))
 
 
 def follow_reference(strategy: Strategy, bars: BarSeries, sessions: NDArray[np.int64]) -> int:
@@ -136,9 +136,9 @@ def two_phases() -> None:
     bars, sessions = random_bars(MILLION)
     around = unknown_surroundings(MILLION)
     fired, room = follow(program, bars, sessions, around), np.empty((MILLION, 3))
-    assert fired == by_hand(bars.open, bars.high, bars.low, bars.close, room)
+    assert fired == by_hand(bars.high, bars.low, bars.close, room)
     compiled_s = median_s(lambda: follow(program, bars, sessions, around))
-    hand_s = median_s(lambda: by_hand(bars.open, bars.high, bars.low, bars.close, room))
+    hand_s = median_s(lambda: by_hand(bars.high, bars.low, bars.close, room))
     part = slice(0, REFERENCE_BARS)
     slow_s = median_s(lambda: follow_reference(strategy, bars[part], sessions[part])) * MILLION / REFERENCE_BARS
     report(f"two phases, {MILLION:,} bars, {fired:,} fired (medians of {RUNS})")

@@ -79,7 +79,8 @@ class Playback:
             if isinstance(decision, SubmitOrder):
                 assert decision.order_id not in self.pending
                 self.pending[decision.order_id] = decision
-            elif isinstance(decision, CancelOrder) and self.pending.pop(decision.order_id, None):
+            elif isinstance(decision, CancelOrder) and decision.order_id in self.pending:
+                del self.pending[decision.order_id]
                 self.send(OrderUpdated(decision.ts_event, decision.order_id, OrderStatus.CANCELLED))
 
     def _day(self, day: date) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from sos_actors.engine.history import HistoryInput, HistoryResult, SymbolHistory
 from sos_actors.engine.options import OptionRules
 from sos_actors.engine.picking import ContractRules, ContractTerms
 from sos_actors.engine.plan import FollowedSymbol, Plan, make_plan
-from sos_actors.engine.records import InstrumentKind, PriceSource
+from sos_actors.engine.records import LIMITS, InstrumentKind, PriceSource
 from sos_actors.engine.sessions import minute_grid, session_records
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import ChargeKind, ChargeTable
@@ -34,6 +35,22 @@ STOCKS = tuple(FollowedSymbol(f"NSE|EQ|{name}", InstrumentKind.EQUITY) for name 
 RATES = CHARGES.rates(FIRST, ChargeKind.EQUITY_INTRADAY)
 OPTION_RATES = CHARGES.rates(FIRST, ChargeKind.OPTION)
 UNKNOWN = np.nan
+
+
+def record(dtype: np.dtype[np.void], n: int = 1, **values: float) -> Any:
+    """``n`` records of ``dtype``, zero but for ``values``."""
+    records = np.zeros(n, dtype)
+    for name, value in values.items():
+        records[name] = value
+    return records
+
+
+def limits(**changes: float) -> Any:
+    given = {
+        "max_open": 3, "max_per_symbol": 1, "max_trades": 20, "max_loss": 10_000.0, "lots": 2, "risk_budget": 2_000.0,
+        "equity_value": 100_000.0,
+    }  # fmt: skip
+    return record(LIMITS, 1, **{**given, **changes})
 
 
 def open_of(day: date) -> int:
@@ -63,10 +80,13 @@ def strategy(pattern_id: str, when: str = "close > prev_candle.close", *, side: 
     return loaded.strategy
 
 
-def series(ts: Sequence[int] | NDArray[np.int64], prices: Sequence[Sequence[float]], volume: float = 100.0) -> BarSeries:
+def series(
+    ts: Sequence[int] | NDArray[np.int64], prices: Sequence[Sequence[float]], volume: float = 100.0
+) -> BarSeries:
     """Rows of ``prices`` are open, high, low, close and perhaps volume."""
     rows = np.array([[*row[:4], row[4] if len(row) > 4 else volume] for row in prices]).reshape(-1, 5)
-    return BarSeries(np.asarray(ts, np.int64), *rows.T.copy(), np.full(len(rows), UNKNOWN))
+    open_, high, low, close, traded = rows.T.copy()
+    return BarSeries(np.asarray(ts, np.int64), open_, high, low, close, traded, np.full(len(rows), UNKNOWN))
 
 
 def joined(parts: Sequence[BarSeries]) -> BarSeries:
@@ -85,8 +105,8 @@ def walk(days: Sequence[date], seed: int, *, start: float = 100.0, bars: int = 3
     high = np.maximum(open_, close) + rng.integers(0, 6, len(ts)) * 0.05
     low = np.minimum(open_, close) - rng.integers(0, 6, len(ts)) * 0.05
     volume = np.where(rng.random(len(ts)) < idle, 0.0, 100.0)
-    columns = (np.round(column, 2) for column in (open_, high, low, close))
-    return BarSeries(ts, *columns, volume, np.full(len(ts), UNKNOWN))[rng.random(len(ts)) >= holes]
+    open_, high, low, close = (np.round(column, 2) for column in (open_, high, low, close))
+    return BarSeries(ts, open_, high, low, close, volume, np.full(len(ts), UNKNOWN))[rng.random(len(ts)) >= holes]
 
 
 class Board:

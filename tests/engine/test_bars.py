@@ -16,7 +16,9 @@ from tests.engine.markets import FIRST, SECOND, minute, series, walk
 def naive(bars: BarSeries, opens: list[int], minutes: int) -> list[tuple[float, ...]]:
     buckets: dict[int, list[int]] = {}
     for row, (ts, start) in enumerate(zip(bars.ts.tolist(), opens, strict=True)):
-        buckets.setdefault(start + (ts - start) // (minutes * NANOS_PER_MINUTE) * minutes * NANOS_PER_MINUTE, []).append(row)
+        buckets.setdefault(
+            start + (ts - start) // (minutes * NANOS_PER_MINUTE) * minutes * NANOS_PER_MINUTE, []
+        ).append(row)
     return [
         (
             ts, bars.open[rows[0]], max(bars.high[rows]), min(bars.low[rows]), bars.close[rows[-1]],
@@ -32,8 +34,12 @@ def test_longer_bars_are_first_highest_lowest_last_and_sum(seed: int, minutes: i
     bars = walk([FIRST, SECOND], seed, bars=count, holes=holes)
     opens = [minute(FIRST if ts < minute(SECOND, 0) else SECOND, 0) for ts in bars.ts.tolist()]
     rolled = roll_up(bars, np.array(opens, np.int64), minutes)
-    rows = list(zip(rolled.ts, rolled.open, rolled.high, rolled.low, rolled.close, rolled.volume, rolled.oi, strict=True))
-    assert np.array_equal(np.array(rows).reshape(-1, 7), np.array(naive(bars, opens, minutes)).reshape(-1, 7), equal_nan=True)
+    rows = list(
+        zip(rolled.ts, rolled.open, rolled.high, rolled.low, rolled.close, rolled.volume, rolled.oi, strict=True)
+    )
+    assert np.array_equal(
+        np.array(rows).reshape(-1, 7), np.array(naive(bars, opens, minutes)).reshape(-1, 7), equal_nan=True
+    )
 
 
 def test_one_minute_bars_are_themselves() -> None:

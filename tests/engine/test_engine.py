@@ -1,4 +1,4 @@
-"""What the engine makes of bars, sentiment and alerts that come as events; that it agrees with history stands elsewhere."""
+"""What the engine makes of bars, sentiment and alerts that come as events."""
 
 from __future__ import annotations
 

@@ -52,8 +52,10 @@ def name(strike: int, option_type: OptionType, expiry: str = "13 JAN 26") -> str
     return f"NSE|FO|NIFTY {strike} {option_type} {expiry}"
 
 
-def choose(contracts: dict[str, BarSeries], signal: IndexSignal = SIGNAL, choice: OptionChoice | None = None,
-           rules: OptionRules = RULES, expiries: tuple[date, ...] = (NEAR, NEXT)) -> ChosenContract | Reason:  # fmt: skip
+def choose(
+    contracts: dict[str, BarSeries], signal: IndexSignal = SIGNAL, choice: OptionChoice | None = None,
+    rules: OptionRules = RULES, expiries: tuple[date, ...] = (NEAR, NEXT),
+) -> ChosenContract | Reason:  # fmt: skip
     board = Board(contracts, expiries)
     return choose_contract(signal, choice or OptionChoice(), 50.0, CONTRACT_RULES.expiry_close, rules, board)
 

@@ -45,9 +45,8 @@ def test_a_strategy_follows_the_symbols_it_names_in_any_spelling_or_all() -> Non
 
 def test_each_timeframe_of_a_symbol_is_one_watch_and_equal_sets_share_their_program() -> None:
     plan = planned(strategy("A"), strategy("B", timeframe="5m"), strategy("C"))
-    assert [(watch.symbol, watch.compiled.timeframe_minutes, watch.strategies.tolist()) for watch in plan.watches[:2]] == [
-        (0, 1, [0, 2]), (0, 5, [1]),
-    ]  # fmt: skip
+    first = [(watch.symbol, watch.compiled.timeframe_minutes, watch.strategies.tolist()) for watch in plan.watches[:2]]
+    assert first == [(0, 1, [0, 2]), (0, 5, [1])]
     assert plan.watches[2].compiled is plan.watches[0].compiled
 
 

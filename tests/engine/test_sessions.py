@@ -40,7 +40,9 @@ def test_since_august_2026_stocks_are_flat_before_the_auction_and_options_go_on(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("last_entry", "expected"), [(0, "15:19"), (9, "15:19"), (10, "15:19"), (11, "15:19"), (12, "15:18")])
+@pytest.mark.parametrize(
+    ("last_entry", "expected"), [(0, "15:19"), (9, "15:19"), (10, "15:19"), (11, "15:19"), (12, "15:18")]
+)
 def test_no_entry_is_sent_when_it_could_only_be_squared_off(last_entry: int, expected: str) -> None:
     assert times(BEFORE, Risk(last_entry_before_close_min=last_entry))["last_entry_option"] == expected
 

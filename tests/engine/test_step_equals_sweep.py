@@ -150,7 +150,9 @@ def test_stocks_that_stop_before_the_options_agree_after_august_2026() -> None:
         strategy("STOCK", "close > 0", sl="entry - 50", tp="entry + 500", symbols=("RELIANCE",)),
         strategy("INDEX", "close != prev_candle.close", sl="entry - 8", tp="entry + 8", symbols=("NIFTY",)),
     ]
-    risk = Risk(max_open_positions=1, max_trades_per_day=500, last_entry_before_close_min=5, square_off_before_close_min=1)
+    risk = Risk(
+        max_open_positions=1, max_trades_per_day=500, last_entry_before_close_min=5, square_off_before_close_min=1
+    )
     _, swept = both(market, strategies, risk)
     valued = swept.trades[swept.trades["reason"] == ExitReason.SESSION_END]
     assert valued["exit_ts"].tolist() == [minute(day, 360)]
@@ -214,7 +216,9 @@ def round_trip(event: Event) -> Event:
     kind: Any = kinds[name]
     hints = get_type_hints(kind)
     typed = [
-        hints[field.name](value) if isinstance(hints[field.name], type) and issubclass(hints[field.name], Enum) else value
+        hints[field.name](value)
+        if isinstance(hints[field.name], type) and issubclass(hints[field.name], Enum)
+        else value
         for field, value in zip(fields(kind), values, strict=True)
     ]
     return kind(*typed)  # type: ignore[no-any-return]

@@ -1,131 +1,17 @@
-"""How orders fill from bars, minute by minute, and what must hold for any history."""
+"""How orders fill from bars, minute by minute."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from sos_actors.engine import codes
-from sos_actors.engine.holdings import Holdings
-from sos_actors.engine.records import (
-    BOOK,
-    LIMITS,
-    POSITION,
-    SESSION,
-    SIGNAL,
-    TRADE,
-    ExitReason,
-    InstrumentKind,
-    Outcome,
-    Reason,
-)
-from sos_actors.engine.sweep import (
-    CHOICE,
-    CURSOR,
-    DONE,
-    NEED_CONTRACT,
-    TRADES_FULL,
-    Account,
-    Grounds,
-    fill_price,
-    sweep,
-)
+from sos_actors.engine.records import TRADE, ExitReason, InstrumentKind, Outcome, Reason
+from sos_actors.engine.sweep import NEED_CONTRACT, TRADES_FULL, fill_price
 from sos_actors.types import NANOS_PER_MINUTE
-from tests.engine.markets import FIRST, OPTION_RATES, RATES, SECOND, minute, series
-
-MINUTES = 20
-"""Of each session here; no entries after minute 15, square-off at 17."""
-
-
-@dataclass
-class Sweep:
-    """A run by hand: stocks with bars, an index behind them, signals by minute of the first or second day."""
-
-    bars: list[Any]
-    signals: list[tuple[Any, ...]]
-    limits: dict[str, float] = field(default_factory=dict)
-    slots: int = 3
-    room: int = 64
-    index: bool = False
-    veto_regime: int = 4
-
-    def __post_init__(self) -> None:
-        self.holdings = Holdings()
-        for number, bars in enumerate(self.bars):
-            self.holdings.add(f"NSE|EQ|{number}", InstrumentKind.EQUITY, number, 0.05, 1, 1_000, RATES, bars)
-        days = (FIRST, SECOND)
-        sessions = np.zeros(2, SESSION)
-        for number, day in enumerate(days):
-            times = {"last_entry": 15, "square_off": 17, "close": MINUTES}
-            for name, index in times.items():
-                sessions[f"{name}_equity"][number] = sessions[f"{name}_option"][number] = minute(day, index)
-            sessions["number"][number] = number + 100
-        grid = np.array([minute(day, k) for day in days for k in range(MINUTES)])
-        limits = np.zeros(1, LIMITS)
-        given = {
-            "max_open": self.slots, "max_per_symbol": 1, "max_trades": 20, "max_loss": 1e6, "lots": 1,
-            "risk_budget": 500.0, "equity_value": 10_000.0, "slippage_ticks": 1, "entry_valid_ns": 3 * NANOS_PER_MINUTE,
-        }  # fmt: skip
-        for name, value in {**given, **self.limits}.items():
-            limits[name] = value
-        veto = np.zeros((4, 8), np.int64)
-        veto[:, self.veto_regime] = 1
-        numbers = [*range(len(self.bars)), *([-1] if self.index else [])]
-        self.grounds = Grounds(
-            limits, sessions, veto, np.array(numbers, np.int64), grid, np.repeat(np.arange(2), MINUTES)
-        )
-        self.account = Account(
-            np.zeros(1, BOOK), np.zeros(self.slots, POSITION), self._records(days), np.zeros(self.room, TRADE)
-        )
-        self.account.book["session"] = -1
-        self.cursor, self.choice = np.zeros(1, CURSOR), np.zeros(1, CHOICE)
-
-    def _records(self, days: tuple[Any, ...]) -> Any:
-        """(day, minute, symbol, side, entry, stop, target[, regime[, quantity_mod[, strategy]]])"""
-        records = np.zeros(len(self.signals), SIGNAL)
-        for record, row in zip(records, self.signals, strict=True):
-            day, at, symbol, side, entry, stop, target, *more = row
-            regime, quantity_mod, strategy = [*more, *(0, 1.0, 0)[len(more) :]]
-            record["ts"], record["session"], record["symbol"], record["side"] = minute(days[day], at), day, symbol, side
-            record["entry"], record["stop"], record["target"] = entry, stop, target
-            record["regime"], record["quantity_mod"], record["strategy"], record["trade"] = regime, quantity_mod, strategy, -1
-        return records
-
-    def step(self) -> int:
-        return sweep(
-            self.account, self.grounds, self.holdings.instruments, self.holdings.bars, self.cursor, self.choice
-        )
-
-    def run(self) -> Sweep:
-        assert self.step() == DONE
-        return self
-
-    @property
-    def trades(self) -> Any:
-        return self.account.trades[: int(self.account.book["n_trades"][0])]
-
-    @property
-    def outcomes(self) -> list[tuple[Outcome, Reason]]:
-        return [(Outcome(int(s["outcome"])), Reason(int(s["reason"]))) for s in self.account.signals]
-
-
-def flat(price: float = 100.0, days: int = 1) -> Any:
-    """Minutes that all open, close and stay at one price."""
-    return series([minute(day, k) for day in (FIRST, SECOND)[:days] for k in range(MINUTES)], [[price] * 4] * MINUTES * days)
-
-
-def changed(bars: Any, at: dict[int, tuple[float, ...]]) -> Any:
-    """``bars`` with open, high, low, close and perhaps volume of some minutes replaced."""
-    for row, values in at.items():
-        for column, value in zip((bars.open, bars.high, bars.low, bars.close, bars.volume), values, strict=False):
-            column[row] = value
-    return bars
-
+from tests.engine.markets import FIRST, OPTION_RATES, minute
+from tests.engine.sweeps import MINUTES, Sweep, changed, flat
 
 LONG = (0, 5, 0, 1, 100.0, 98.0, 103.0)
 SHORT = (0, 5, 0, -1, 100.0, 102.0, 97.0)
@@ -148,7 +34,11 @@ def test_an_entry_fills_at_the_open_that_follows_the_signal_with_slippage_agains
 def test_a_stop_pays_slippage_and_comes_first_when_a_bar_touches_both() -> None:
     bars = changed(flat(), {7: (100.0, 104.0, 97.0, 100.0)})
     assert only(Sweep([bars], [LONG]).run()) == (5, 100.05, 7, 97.95, ExitReason.STOP)
-    assert only(Sweep([changed(flat(), {7: (100.0, 104.0, 96.0, 100.0)})], [SHORT]).run())[2:] == (7, 102.05, ExitReason.STOP)
+    assert only(Sweep([changed(flat(), {7: (100.0, 104.0, 96.0, 100.0)})], [SHORT]).run())[2:] == (
+        7,
+        102.05,
+        ExitReason.STOP,
+    )
 
 
 def test_a_gap_through_the_stop_fills_at_the_open() -> None:
@@ -168,7 +58,9 @@ def test_slippage_never_takes_a_price_below_one_tick() -> None:
 
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_minute_without_trades_fills_nothing(missing: bool) -> None:
-    bars = changed(flat(), {5: (50.0, 50.0, 50.0, 50.0, 0.0), 6: (50.0, 50.0, 50.0, 50.0, 0.0), 9: (90.0, 90.0, 90.0, 90.0, 0.0)})
+    bars = changed(
+        flat(), {5: (50.0, 50.0, 50.0, 50.0, 0.0), 6: (50.0, 50.0, 50.0, 50.0, 0.0), 9: (90.0, 90.0, 90.0, 90.0, 0.0)}
+    )
     if missing:
         bars = bars[bars.volume > 0]
     run = Sweep([bars], [LONG]).run()
@@ -221,7 +113,8 @@ def test_signals_after_the_last_bar_of_history_get_an_outcome() -> None:
 
 def test_vetoed_unsound_and_denied_signals_say_so() -> None:
     signals = [
-        (*LONG, 4), (0, 5, 0, 1, 100.0, 101.0, 103.0), (0, 5, 0, 1, 100.0, 99.99, 103.0), (0, 5, 0, 1, 100.0, 98.0, 100.01),
+        (*LONG, 4), (0, 5, 0, 1, 100.0, 101.0, 103.0), (0, 5, 0, 1, 100.0, 99.99, 103.0),
+        (0, 5, 0, 1, 100.0, 98.0, 100.01),
         (*LONG, 0, 0.0), LONG, LONG, (0, 16, 1, 1, 100.0, 98.0, 103.0),
     ]  # fmt: skip
     assert Sweep([flat(), flat()], signals).run().outcomes == [
@@ -261,7 +154,7 @@ def test_an_instrument_can_be_held_again_and_twice_at_once() -> None:
 
 
 def test_trades_that_find_no_room_wait_for_it() -> None:
-    bars = changed(flat(), {k: (100.0, 103.0, 100.0, 100.0) for k in range(MINUTES)})
+    bars = changed(flat(), dict.fromkeys(range(MINUTES), (100.0, 103.0, 100.0, 100.0)))
     signals = [(0, k, *LONG[2:]) for k in range(1, 15)]
     run = Sweep([bars], signals, room=4)
     grown = 0
@@ -317,76 +210,3 @@ def test_a_contract_whose_levels_are_no_tick_away_is_refused(distances: tuple[fl
     run = answered(stop_distance=distances[0], target_distance=distances[1])
     assert run.step() == NEED_CONTRACT
     assert run.outcomes[0] == (Outcome.REFUSED, Reason.RISK_NOT_POSITIVE)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> Sweep:
-    rng = np.random.default_rng(draw(st.integers(0, 100_000)))
-    bars = []
-    for _ in range(draw(st.integers(1, 3))):
-        both = flat(days=2)
-        close = 100 + np.cumsum(rng.integers(-20, 21, len(both))) * 0.05
-        open_ = close + rng.integers(-10, 11, len(both)) * 0.05
-        high, low = np.maximum(open_, close) + 0.3, np.minimum(open_, close) - 0.3
-        volume = (rng.random(len(both)) > draw(st.sampled_from((0.0, 0.5)))) * 100.0
-        keep = rng.random(len(both)) > draw(st.sampled_from((0.0, 0.5)))
-        bars.append(type(both)(both.ts, open_, high, low, close, volume, both.oi)[keep])
-    signals = []
-    for _ in range(draw(st.integers(0, 60))):
-        side = int(rng.choice((-1, 1)))
-        risk, reward = rng.integers(0, 30, 2) * 0.05
-        signals.append((
-            int(rng.integers(2)), int(rng.integers(1, MINUTES + 1)), int(rng.integers(len(bars))), side, 100.0,
-            100.0 - side * risk, 100.0 + side * reward, int(rng.integers(8)), float(rng.choice((0.0, 0.5, 1.0, 2.0))),
-        ))  # fmt: skip
-    limits = {
-        "max_per_symbol": draw(st.integers(1, 3)), "max_trades": draw(st.integers(1, 9)),
-        "max_loss": draw(st.sampled_from((30.0, 1e6))), "slippage_ticks": draw(st.integers(0, 3)),
-        "entry_valid_ns": draw(st.integers(1, 400)) * NANOS_PER_MINUTE, "by_risk": draw(st.integers(0, 1)),
-    }  # fmt: skip
-    return Sweep(bars, sorted(signals), limits, slots=draw(st.integers(1, 4)), room=128)
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(histories())
-def test_any_history_keeps_the_limits(run: Sweep) -> None:
-    run.run()
-    trades, signals, limits = run.trades, run.account.signals, run.grounds.limits[0]
-    day_ns = minute(SECOND, 0) - minute(FIRST, 0)
-    day = (trades["entry_ts"] - minute(FIRST, 0)) // day_ns
-    assert np.array_equal((trades["exit_ts"] - minute(FIRST, 0)) // day_ns, day), "nothing is carried overnight"
-    assert (trades["exit_ts"] >= trades["entry_ts"]).all()
-    assert (np.diff(trades["exit_ts"]) >= 0).all()
-    for number in (0, 1):
-        assert (day == number).sum() <= limits["max_trades"]
-    for now in run.grounds.minutes:
-        held = trades[(trades["entry_ts"] <= now) & (trades["exit_ts"] > now)]
-        assert len(held) <= run.slots
-        assert np.bincount(held["symbol"], minlength=1).max() <= limits["max_per_symbol"]
-    entered = signals[trades["signal"]]
-    assert (entered["ts"] <= trades["entry_ts"]).all()
-    assert (trades["entry_ts"] - entered["ts"] < limits["entry_valid_ns"]).all()
-    assert (entered["ts"] <= run.grounds.sessions["last_entry_equity"][day]).all()
-    traded = np.flatnonzero(signals["outcome"] == Outcome.TRADED)
-    assert sorted(trades["signal"].tolist()) == traded.tolist(), "one trade each"
-    assert (signals["outcome"] != Outcome.PENDING).all()
-    assert signals["trade"][traded].tolist() == sorted(trades["id"].tolist())
-    assert (run.account.book["active"][0], set(run.account.positions["state"])) == (0, {codes.FREE})
-
-
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(histories())
-def test_the_book_holds_exactly_what_the_trades_of_the_day_earned(run: Sweep) -> None:
-    run.run()
-    last = run.account.book["session"][0] - 100
-    expected = 0.0
-    for trade in run.trades:
-        if run.account.signals[trade["signal"]]["session"] != last:
-            continue
-        gross = (trade["exit_price"] - trade["entry_price"]) * trade["side"] * trade["quantity"]
-        long = trade["side"] > 0
-        bought, sold = (trade["entry_price"], trade["exit_price"])[:: 1 if long else -1]
-        charges = (bought * RATES.buy_fraction + sold * RATES.sell_fraction) * trade["quantity"]
-        orders = 2 * -(-trade["quantity"] // 1_000)
-        expected += gross - charges - orders * RATES.flat_per_order
-    assert run.account.book["realised_today"][0] == pytest.approx(expected, abs=1e-6)

@@ -133,3 +133,10 @@ def test_the_same_bars_in_chunks_fire_the_same(size: int) -> None:
 
 def test_no_bars_fire_nothing() -> None:
     assert extend(matcher_of(strategy(*BREAK)), closes()) == []
+
+
+@pytest.mark.parametrize("condition", ["oi > 1", "1 < oi", "close < oi", "prev_candle.oi < close", "oi == vars.hi"])
+def test_an_unknown_value_on_either_side_of_a_comparison_is_a_failure(condition: str) -> None:
+    matcher = matcher_of(strategy(phase("hi = high", condition)))
+    assert extend(matcher, closes(1, 2, 3)) == []
+    assert matcher.progress.errors.tolist()[:2] == [0, 3]
