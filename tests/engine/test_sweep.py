@@ -106,6 +106,14 @@ def test_a_stock_that_closes_before_the_grid_ends_is_valued_at_its_own_close() -
     assert only(run.run())[2:] == (MINUTES - 2, 100.0, ExitReason.SESSION_END)
 
 
+def test_an_entry_does_not_fill_in_a_bar_after_its_stock_closed() -> None:
+    """Such as the print of the closing auction."""
+    bars = flat()[np.r_[np.ones(15, np.bool_), np.zeros(3, np.bool_), np.ones(2, np.bool_)]]
+    run = Sweep([bars], [(0, 15, *LONG[2:])], {"entry_valid_ns": 400 * NANOS_PER_MINUTE})
+    run.grounds.sessions["close_equity"] -= 2 * NANOS_PER_MINUTE
+    assert run.run().outcomes == [(Outcome.SKIPPED, Reason.NOT_FILLED)]
+
+
 def test_signals_after_the_last_bar_of_history_get_an_outcome() -> None:
     late = (1, MINUTES, *LONG[2:])
     assert Sweep([flat(days=2)], [late]).run().outcomes == [(Outcome.DENIED, Reason.AFTER_LAST_ENTRY)]
