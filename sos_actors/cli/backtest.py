@@ -87,9 +87,10 @@ def run(args: argparse.Namespace, config: Config) -> int:
 def _named(master: SymbolMaster, name: str) -> Instrument:
     """The instrument of a ``--symbol``; a name nobody knows is wrong use, and so is a contract."""
     if is_contract_name(name):
+        underlying = parse_contract_symbol(name).underlying
         raise UsageError(
-            f"--symbol {name}: this is a contract. Give its underlying (--symbol {parse_contract_symbol(name).underlying}):"
-            " contracts are chosen for each signal."
+            f"--symbol {name}: this is a contract. Give its underlying (--symbol {underlying}): contracts are chosen "
+            "for each signal."
         )
     try:
         return master.resolve(name)

@@ -110,9 +110,15 @@ def run_history(plan: Plan, history: HistoryInput, progress: Callable[[int, int]
         found.append(_signals_of(watch, plan, history.histories[watch.symbol], errors))
         if progress is not None:
             progress(done + 1, len(plan.watches))
-    signals = np.concatenate(found) if found else np.empty(0, SIGNAL)
-    signals = signals[np.lexsort((signals["strategy"], signals["symbol"], signals["late"], signals["ts"]))]
-    return _Trader(plan, history, signals).run(errors)
+    return _Trader(plan, history, _in_order(found)).run(errors)
+
+
+def _in_order(found: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """The signals of all watches by time; those of one watch are so already."""
+    if len(found) < 2:
+        return found[0] if found else np.empty(0, SIGNAL)
+    signals = np.concatenate(found)
+    return signals[np.lexsort((signals["strategy"], signals["symbol"], signals["late"], signals["ts"]))]
 
 
 def _signals_of(

@@ -27,6 +27,7 @@ from sos_actors.engine.rules import (
     start_session,
     to_tick,
 )
+from sos_actors.strategy.arithmetic import round_half_even
 
 Records = NDArray[np.void]
 NEVER = 2**63 - 1
@@ -97,7 +98,7 @@ class Bars(NamedTuple):
 @compiled
 def fill_price(price: float, side: int, slippage_ticks: int, tick: float) -> float:
     """A market-like fill: the price moved against us by the slippage. ``side`` 1 buys, -1 sells."""
-    return max(price + side * slippage_ticks * tick, tick)
+    return max(round_half_even(price + side * slippage_ticks * tick, 4), tick)
 
 
 @compiled

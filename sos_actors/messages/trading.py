@@ -18,6 +18,8 @@ class OrderStatus(StrEnum):
 
 
 class Purpose(StrEnum):
+    """What an order is for: entries can be forbidden, exits never."""
+
     ENTRY = "entry"
     EXIT = "exit"
 

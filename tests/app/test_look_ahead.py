@@ -15,6 +15,7 @@ from sos_actors.app.backtest import BacktestRequest, run_backtest
 from sos_actors.app.embedded import fill_sessions
 from sos_actors.config import Config, Risk
 from sos_actors.engine.history import HistoryResult
+from sos_actors.engine.options import ChosenContract
 from sos_actors.engine.records import Outcome, Reason
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master
@@ -112,8 +113,11 @@ def whole(request: pytest.FixtureRequest, store: Store) -> tuple[bool, HistoryRe
     return request.param, run(store, request.param)
 
 
-def decided(result: HistoryResult, moment: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Signals by ``moment``, and trades whose exit's bar had closed by then.
+Decided = tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, ChosenContract]]
+
+
+def decided(result: HistoryResult, moment: int) -> Decided:
+    """Signals by ``moment``, trades whose exit's bar had closed by then, and what contract was chosen at what price.
 
     An order that still waited then fills or not depending on what comes after: that it was sent is the decision.
     """
@@ -123,12 +127,16 @@ def decided(result: HistoryResult, moment: int) -> tuple[list[dict[str, Any]], l
         if sent and row["ts"] > moment - ENTRY_VALID_NS:
             row["outcome"], row["reason"], row["trade"] = "sent", 0, 0
     trades = result.trades[result.trades["exit_ts"] + NANOS_PER_MINUTE <= moment]
-    return signals, trade_rows(trades, result.instruments)
+    chosen = {i: one for i, one in result.contracts.items() if result.signals["ts"][i] <= moment}
+    return signals, trade_rows(trades, result.instruments), chosen
 
 
-def moments(seed: int, count: int) -> list[int]:
+def moments(seed: int, result: HistoryResult) -> list[int]:
+    """Any minutes, and some at which a contract was chosen: what comes the minute after must not be seen."""
     rng = np.random.default_rng(seed)
-    return [minute(DAYS[int(rng.integers(2))], int(rng.integers(1, 376))) for _ in range(count)]
+    anywhere = [minute(DAYS[int(rng.integers(2))], int(rng.integers(1, 376))) for _ in range(4)]
+    choices = rng.choice(sorted(result.contracts), 4, replace=False)
+    return [*anywhere, *result.signals["ts"][choices].tolist()]
 
 
 @pytest.mark.parametrize("change", [cut, moved])
@@ -139,11 +147,11 @@ def test_what_comes_later_changes_no_decision(
     assert len(everything.trades) > 60
     assert {"NSE|FO", "NSE|EQ"} <= {name[:6] for name in everything.instruments}
     seen = 0
-    for moment in moments(1 if change is cut else 2, 6):
+    for moment in moments(1 if change is cut else 2, everything):
         changed = run(ChangedStore(store, moment, change), price_model)
         expected, found = decided(everything, moment), decided(changed, moment)
-        assert found[0] == expected[0]
-        assert found[1] == expected[1]
+        for some, others in zip(found, expected, strict=True):
+            assert some == others
         assert changed.signals.tobytes() != everything.signals.tobytes()
         seen += len(expected[1])
     assert seen > 50

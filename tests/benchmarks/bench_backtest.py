@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from sos_actors.app.backtest import BacktestRequest, run_backtest
@@ -93,7 +94,7 @@ def stages(config_path: Path) -> None:
         marks.append(("HTML report (without candles)", time.perf_counter()))
         if attempt:
             total = marks[-1][1] - marks[0][1]
-            for (_, begun), (name, ended) in zip(marks[:-1], marks[1:], strict=True):
+            for (_, begun), (name, ended) in pairwise(marks):
                 print(f"  {name:<46}{ended - begun:7.3f} s {(ended - begun) / total:6.1%}")
 
 
