@@ -1,7 +1,7 @@
 """Patterns, entries and exits over a million bars: the engine beside a hand-written loop and beside asteval.
 
-Run: python -m tests.benchmarks.bench_engine [bars]. All see the same bars; engine and hand-written loop must make the same
-exits. The strategy is dense on purpose (a trade every 36 bars): the fewer trades, the faster any engine looks.
+Run: python -m tests.benchmarks.bench_engine [bars]. All see the same bars; engine and hand loop must make the same exits.
+The strategy is dense on purpose (a trade every 36 bars): the fewer trades, the faster any engine looks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sos_actors.engine.picking import ContractRules
 from sos_actors.engine.plan import FollowedSymbol, Plan, make_plan
 from sos_actors.engine.records import SESSION, InstrumentKind
 from sos_actors.engine.rules import to_tick
+from sos_actors.engine.sweep import fill_price
 from sos_actors.market.charges import ChargeKind, ChargeTable
 from sos_actors.messages.market import BarSeries
 from sos_actors.strategy.load import load_bytes
@@ -123,11 +124,11 @@ def by_hand(
         if held:
             price = 0.0
             if minute >= 365 or open_[i] <= stop:
-                price = open_[i] - 0.05
+                price = fill_price(open_[i], -1, 1, 0.05)
             elif open_[i] >= target:
                 price = open_[i]
             elif low[i] <= stop:
-                price = stop - 0.05
+                price = fill_price(stop, -1, 1, 0.05)
             elif high[i] >= target:
                 price = target
             if price != 0.0:
