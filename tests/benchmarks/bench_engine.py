@@ -1,6 +1,6 @@
 """Patterns, entries and exits over a million bars: the engine beside a hand-written loop and beside asteval.
 
-Run: python -m tests.benchmarks.bench_engine [bars]. All see the same bars; engine and hand loop must make the same exits.
+Run: python -m tests.benchmarks.bench_engine [bars]. All see the same bars; engine and loop must make the same exits.
 The strategy is dense on purpose (a trade every 36 bars): the fewer trades, the faster any engine looks.
 """
 
