@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sos_actors.engine.records import PriceSource
-from sos_actors.market.calendar import Calendar
+from sos_actors.errors import MarketRuleError
+from sos_actors.market.calendar import HOLIDAYS, Calendar
 from sos_actors.market.expiries import expiries
+from sos_actors.market.lots import tick_size
 from sos_actors.market.pricing import black76_price, years_to_expiry
 from sos_actors.market.symbols import parse_contract_symbol
+from sos_actors.market.tables import path_of
 from sos_actors.messages.market import BarSeries
 from sos_actors.store.columns import ChainColumns
 from sos_actors.store.database import Store
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_MINUTE, NANOS_PER_SECOND, OptionType, Segment
 
-FORWARD_DAYS = 45
-"""How far ahead expiries are looked for: a monthly contract is never farther."""
+FORWARD_DAYS = 100
+"""How far ahead expiries are looked for: monthly ones are 35 days apart at most, after up to 60 days of distance."""
 DAY_NS = 86_400 * NANOS_PER_SECOND
 
 
@@ -32,7 +35,8 @@ class StoreBoard:
     """A ``ContractBoard`` over stored data: candles once there are any, else the last prices of chain snapshots.
 
     A chain snapshot known at T gives the bar that opened a minute before: open, high, low and close are the one price
-    seen, so stops and targets are checked against one price a minute.
+    seen, so stops and targets are checked against one price a minute. Where the volume of the day did not grow, nothing
+    traded, and the price is only the last one repeated.
 
     Args:
         store: what to read.
@@ -49,7 +53,11 @@ class StoreBoard:
         """Every series handed out, in order: part of the run's fingerprint."""
 
     def expiries(self, underlying: str, day: date) -> list[date]:
-        """Expiries by the exchange's rules of that date, nearest first."""
+        """Expiries by the exchange's rules of that date, nearest first.
+
+        Raises:
+            MarketRuleError: the calendar ends before the next one.
+        """
         return self._listed(underlying, day)
 
     def bars(self, contract: str, day: date, known_by: int) -> BarSeries | None:
@@ -68,7 +76,13 @@ class StoreBoard:
 
     def _list(self, underlying: str, day: date) -> list[date]:
         last = min(day + timedelta(days=FORWARD_DAYS), self._calendar.last)
-        return [expiry.day for expiry in expiries(underlying, day, last, self._calendar)]
+        found = [expiry.day for expiry in expiries(underlying, day, last, self._calendar)]
+        if not found:
+            raise MarketRuleError(
+                f"No expiry of {underlying} from {day} to {last}, where the calendar ends: add the next year to "
+                f"{path_of(HOLIDAYS)}."
+            )
+        return found
 
     def _series(self, contract: str, day: date, source: PriceSource) -> BarSeries:
         key = (contract, day, source)
@@ -90,10 +104,11 @@ class StoreBoard:
         chain = self._chain_of(spec.underlying, first, spec.expiry)
         price = chain.ce_ltp if spec.option_type is OptionType.CE else chain.pe_ltp
         oi = chain.ce_oi if spec.option_type is OptionType.CE else chain.pe_oi
+        volume = chain.ce_volume if spec.option_type is OptionType.CE else chain.pe_volume
         rows = (chain.strike == spec.strike) & (price > 0.0)
-        ltp = price[rows]
-        unknown = np.full(len(ltp), np.nan)
-        return BarSeries(chain.ts[rows] - NANOS_PER_MINUTE, ltp, ltp, ltp, ltp, unknown, oi[rows])
+        ltp, grown = price[rows], np.diff(volume[rows], prepend=0.0)
+        traded = np.where(grown >= 0.0, grown, np.nan)
+        return BarSeries(chain.ts[rows] - NANOS_PER_MINUTE, ltp, ltp, ltp, ltp, traded, oi[rows])
 
 
 class ModelBoard:
@@ -142,14 +157,16 @@ class ModelBoard:
         call = spec.option_type is OptionType.CE
         best, worst = (spot.high, spot.low) if call else (spot.low, spot.high)
         ends = spot.ts + NANOS_PER_MINUTE
+        tick = float(tick_size(spec.underlying))
         open_, high, low, close = (
-            self._price(prices, ends, spec.strike, expiry, call) for prices in (spot.open, best, worst, spot.close)
+            self._price(prices, ends, spec.strike, expiry, call, tick)
+            for prices in (spot.open, best, worst, spot.close)
         )
         unknown = np.full(len(spot), np.nan)
         return BarSeries(spot.ts, open_, high, low, close, unknown, unknown)
 
     def _price(
-        self, spot: NDArray[np.float64], moments: NDArray[np.int64], strike: float, expiry: int, call: bool
+        self, spot: NDArray[np.float64], moments: NDArray[np.int64], strike: float, expiry: int, call: bool, tick: float
     ) -> NDArray[np.float64]:
         value = np.array(
             [
@@ -157,5 +174,5 @@ class ModelBoard:
                 for at, ts in zip(spot, moments, strict=True)
             ]
         )
-        ticks: NDArray[np.float64] = np.maximum(np.round(np.round(value / 0.05) * 0.05, 2), 0.05)
+        ticks: NDArray[np.float64] = np.maximum(np.round(np.round(value / tick) * tick, 2), tick)
         return ticks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 
 import numpy as np
@@ -22,7 +22,13 @@ from sos_actors.store.columns import StatsColumns
 from sos_actors.store.database import Store
 from sos_actors.strategy.assembler import REGIME_CODE
 from sos_actors.strategy.kernel import Surroundings
-from sos_actors.strategy.surroundings import rows_in_force, screener_values, surroundings
+from sos_actors.strategy.surroundings import (
+    PRICE_LEVELS,
+    rows_in_force,
+    screener_values,
+    surroundings,
+    without_levels,
+)
 from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS
 from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, Segment
 
@@ -62,6 +68,25 @@ class SentimentPath:
         }
         columns = [derived[name] if name in derived else getattr(stats, name) for name in SENTIMENT_FIELDS]
         return cls(stats, regime, np.column_stack(columns), stale_ns)
+
+    def after(self, market: SentimentPath) -> SentimentPath:
+        """The market's mood until the first row of one's own, from then on one's own.
+
+        Only the mood is lent: strikes, open interest and the spot of another underlying are unknown, not ours.
+        """
+        lent = int(np.searchsorted(market.stats.ts, self.stats.ts[0])) if len(self.stats) else len(market.stats)
+        if not lent:
+            return self
+        unknown = dict.fromkeys((*PRICE_LEVELS, "total_oi", "spot"), np.full(lent, np.nan))
+        rows = replace(market.stats[:lent], **unknown)
+        columns = {one.name: np.concatenate([getattr(rows, one.name), getattr(self.stats, one.name)])
+                   for one in fields(StatsColumns)}  # fmt: skip
+        return SentimentPath(
+            StatsColumns(**columns),
+            np.concatenate([market.regime[:lent], self.regime]),
+            np.concatenate([without_levels(market.values[:lent]), self.values]),
+            self.stale_ns,
+        )
 
     def total_oi_at(self, moments: NDArray[np.int64]) -> NDArray[np.float64]:
         """The open interest of the options in force at each moment: what an index has for ``oi``; NaN unknown."""
@@ -147,13 +172,15 @@ class HistoryLoader:
         return opens, closes, rows, counts
 
     def _sentiment(self, followed: FollowedSymbol) -> SentimentPath:
-        """A symbol's own measures; those of the market for a symbol that has none."""
-        for symbol in (followed.symbol, f"NSE|INDEX|{self._mood.market_symbol}"):
-            if symbol not in self._sentiments:
-                stats = self._store.market_stats(symbol, self._first, self._last)
-                self._sentiments[symbol] = SentimentPath.of(stats, self._mood)
-            if len(self._sentiments[symbol].stats):
-                break
+        """A symbol's own mood, and the market's before it has one: what comes later never changes what was before."""
+        market = f"NSE|INDEX|{self._mood.market_symbol}"
+        own = self._measured(followed.symbol)
+        return own if followed.symbol == market else own.after(self._measured(market))
+
+    def _measured(self, symbol: str) -> SentimentPath:
+        if symbol not in self._sentiments:
+            stats = self._store.market_stats(symbol, self._first, self._last)
+            self._sentiments[symbol] = SentimentPath.of(stats, self._mood)
         return self._sentiments[symbol]
 
     def _surroundings(self, followed: FollowedSymbol, sentiment: SentimentPath) -> _AsOf:

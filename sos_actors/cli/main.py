@@ -22,7 +22,7 @@ from sos_actors.errors import ConfigError, SosError, UsageError
 
 COMMANDS = {
     "backtest": "run strategies over history, with fills, charges and a report",
-    "ingest": "fetch market history into the store",
+    "ingest": "bring market data of yours into the store",
     "validate": "check strategy files and the configuration",
     "explain": "why a pattern did or did not fire, bar by bar",
 }
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SosError as error:
         return _complain(str(error), debug, WRONG_USE if isinstance(error, ConfigError | UsageError) else NO)
-    except KeyboardInterrupt:
-        return _complain("Stopped.", debug, INTERRUPTED)
+    except KeyboardInterrupt as stop:  # a command may say what is safe
+        return _complain(str(stop) or "Stopped.", debug, INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
         return PIPE_CLOSED

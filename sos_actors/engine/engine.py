@@ -170,7 +170,7 @@ class Engine:
         return self._consider(watch.on_bar(bar, hours, row))
 
     def _on_sentiment(self, sentiment: Sentiment) -> list[Decision]:
-        """A symbol's own sentiment goes to it; that of the market also to all symbols that never had their own."""
+        """A symbol's own sentiment goes to it; the market's is also lent to all symbols that never had their own."""
         mood = self._mood(sentiment.symbol)
         if sentiment.symbol not in self._own_moods:
             self._own_moods.add(sentiment.symbol)
@@ -179,7 +179,7 @@ class Engine:
         if sentiment.symbol == self._rules.market_symbol:
             for symbol in self._watches:
                 if symbol not in self._own_moods:
-                    self._mood(symbol).hear(sentiment)
+                    self._mood(symbol).hear(sentiment, lent=True)
         return []
 
     def _on_alert(self, alert: ScreenerAlert) -> list[Decision]:

@@ -142,12 +142,12 @@ def _signals_of(
         if count:
             key = (int(watch.strategies[pattern]), source)
             errors[key] = errors.get(key, 0) + int(count)
-    return to_signals(matches, watch, plan, moments, late[warm:], rows)
+    return to_signals(matches, watch, plan, bars.close, moments, late[warm:], rows)
 
 
 def to_signals(
-    matches: NDArray[np.void], watch: Watch, plan: Plan, moments: NDArray[np.int64], late: NDArray[np.bool_],
-    session_rows: NDArray[np.int64],
+    matches: NDArray[np.void], watch: Watch, plan: Plan, spots: NDArray[np.float64], moments: NDArray[np.int64],
+    late: NDArray[np.bool_], session_rows: NDArray[np.int64],
 ) -> NDArray[np.void]:  # fmt: skip
     """SIGNAL records of what fired.
 
@@ -155,7 +155,8 @@ def to_signals(
         matches: MATCH records.
         watch: whose patterns.
         plan: of the run.
-        moments: int64 (n_bars,), UnixNanos, the close of each bar.
+        spots: float64 (n_bars,), the closing price of each bar.
+        moments: int64 (n_bars,), UnixNanos, when each bar closed.
         late: bool (n_bars,), whether the bar's last minute is missing.
         session_rows: int64 (n_bars,); what fired in row -1 is left out.
     """
@@ -168,6 +169,7 @@ def to_signals(
     signals["side"] = np.array([strategy.side for strategy in plan.strategies], np.int64)[signals["strategy"]]
     for name in ("regime", "entry", "stop", "target", "quantity_mod"):
         signals[name] = matches[name]
+    signals["spot"] = spots[matches["bar"]]
     signals["late"] = late[matches["bar"]]
     signals["trade"] = -1
     return signals

@@ -38,7 +38,8 @@ class IndexSignal:
     Attributes:
         underlying: short name.
         side: +1 buys a call, -1 buys a put.
-        entry, stop, target: index points.
+        entry, stop, target: index points, as the strategy says.
+        spot: the index when the signal formed; what *at the money* means, wherever ``entry`` is.
         ts: UnixNanos, the close of the signal's bar; nothing later may be looked at.
     """
 
@@ -49,6 +50,7 @@ class IndexSignal:
     entry: float
     stop: float
     target: float
+    spot: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def choose_contract(
     expiry = next((day for day in board.expiries(signal.underlying, signal.day) if day >= earliest), None)
     if expiry is None:
         return Reason.NO_CONTRACT
-    strike = strike_for(signal.entry, step, option_type, choice)
+    strike = strike_for(signal.spot, step, option_type, choice)
     symbol = contract_symbol(signal.underlying, strike, option_type, expiry)
     bars = board.bars(symbol, signal.day, signal.ts)
     if bars is None:
@@ -113,7 +115,7 @@ def choose_contract(
     other = OptionType.PE if option_type is OptionType.CE else OptionType.CE
     twin = board.bars(contract_symbol(signal.underlying, strike, other, expiry), signal.day, signal.ts)
     twin_price = last_price(twin, signal.ts, rules.max_quote_age_ns) if twin is not None else None
-    delta = contract_delta(price, twin_price, signal.entry, strike, years, option_type)
+    delta = contract_delta(price, twin_price, signal.spot, strike, years, option_type)
     if delta is None:
         return Reason.NO_DELTA
     reach = abs(delta)

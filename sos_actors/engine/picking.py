@@ -71,7 +71,7 @@ class ContractPicker:
         underlying = self._plan.symbols[int(signal["symbol"])].short_name
         asked = IndexSignal(
             underlying, day, int(signal["ts"]), int(signal["side"]), float(signal["entry"]), float(signal["stop"]),
-            float(signal["target"]),
+            float(signal["target"]), float(signal["spot"]),
         )  # fmt: skip
         option = self._plan.strategies[int(signal["strategy"])].option
         step = self._rules.strike_step(underlying)

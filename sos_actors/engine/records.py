@@ -117,9 +117,10 @@ def _record(**fields: type) -> np.dtype[np.void]:
 
 SIGNAL = _record(
     ts=int, session=int, symbol=int, strategy=int, side=int, regime=int, entry=float, stop=float, target=float,
-    quantity_mod=float, outcome=int, reason=int, trade=int, late=int,
+    quantity_mod=float, outcome=int, reason=int, trade=int, late=int, spot=float,
 )  # fmt: skip
-"""A pattern that fired; ``ts`` is the close of its bar, prices are those of the bar's own symbol. ``late`` is 1 when
+"""A pattern that fired; ``ts`` is the close of its bar, prices are those of the bar's own symbol, ``spot`` the bar's close
+(``entry`` is what the strategy says and may be another price). ``late`` is 1 when
 the bar's last minute never came, so that only the clock could close it: after the others of that moment."""
 
 INSTRUMENT = _record(

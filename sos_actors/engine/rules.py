@@ -43,6 +43,18 @@ def start_session(book: Records, number: int) -> None:
 
 
 @compiled
+def lost_today(book: Records, positions: Records) -> float:
+    """Rupees lost in this session: closed trades with their estimated charges, and what is held at its last price."""
+    result = book[0].realised_today
+    for k in range(positions.shape[0]):
+        held = positions[k]
+        if held.state != codes.FREE:
+            worth = held.last_price * (held.filled - held.closing) + held.proceeds
+            result += (worth - held.entry_price * held.filled) * held.side
+    return -result
+
+
+@compiled
 def gate(book: Records, limits: Records, positions: Records, symbol: int, quantity_mod: float, ts: int,
          last_entry: int) -> int:  # fmt: skip
     """The risk gate: 0 lets an entry pass, anything else is the ``Reason`` against it."""
@@ -50,7 +62,8 @@ def gate(book: Records, limits: Records, positions: Records, symbol: int, quanti
         return codes.KILLED
     if ts > last_entry:
         return codes.AFTER_LAST_ENTRY
-    if book[0].realised_today <= -limits[0].max_loss:
+    lost = lost_today(book, positions)
+    if lost > 0.0 and lost >= limits[0].max_loss:
         return codes.DAILY_LOSS
     if book[0].trades_today >= limits[0].max_trades:
         return codes.TRADES_A_DAY

@@ -12,7 +12,7 @@ from sos_actors.engine.records import SIGNAL
 from sos_actors.messages.market import BarClosed, BarSeries, ScreenerAlert, Sentiment
 from sos_actors.strategy.kernel import Surroundings
 from sos_actors.strategy.matcher import Matcher
-from sos_actors.strategy.surroundings import screener_values, sentiment_values, surroundings
+from sos_actors.strategy.surroundings import screener_values, sentiment_values, surroundings, without_levels
 from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS
 from sos_actors.types import NANOS_PER_MINUTE
 
@@ -36,11 +36,17 @@ class Mood:
         self._screener_ts = np.empty(0, np.int64)
         self._screener = np.empty((0, len(SCREENER_FIELDS)))
 
-    def hear(self, fact: Sentiment | ScreenerAlert) -> None:
-        """Add to what is known; what arrives out of order is too late."""
+    def hear(self, fact: Sentiment | ScreenerAlert, *, lent: bool = False) -> None:
+        """Add to what is known; what arrives out of order is too late.
+
+        Args:
+            fact: what was said.
+            lent: it was said of another symbol, so its price levels mean nothing here.
+        """
         if isinstance(fact, Sentiment):
+            values = sentiment_values(fact)
             self._sentiment_ts, self._sentiment = _appended(
-                self._sentiment_ts, self._sentiment, fact.ts_event, sentiment_values(fact)
+                self._sentiment_ts, self._sentiment, fact.ts_event, without_levels(values) if lent else values
             )
         else:
             self._screener_ts, self._screener = _appended(
@@ -131,7 +137,7 @@ class SymbolWatch:
         frame.ts, frame.rows = [], []
         matches = frame.matcher.extend(bars, np.array([frame.session[2]], np.int64), self._mood.at(moments))
         rows = np.array([frame.session_row], np.int64)
-        return to_signals(matches, frame.watch, self._plan, moments, late, rows)
+        return to_signals(matches, frame.watch, self._plan, bars.close, moments, late, rows)
 
 
 def _in_order(parts: list[NDArray[np.void]]) -> NDArray[np.void]:

@@ -11,6 +11,9 @@ from sos_actors.strategy.kernel import Surroundings
 from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS
 from sos_actors.types import Regime, SmartTrend
 
+PRICE_LEVELS = ("oi_wall_above", "oi_wall_below", "max_pain")
+"""Fields of a sentiment that are prices of its own underlying: beside another's price they mean nothing."""
+
 
 def sentiment_values(sentiment: Sentiment) -> NDArray[np.float64]:
     """float64 (12,) in the order of SENTIMENT_FIELDS, NaN where unknown."""
@@ -25,6 +28,13 @@ def sentiment_values(sentiment: Sentiment) -> NDArray[np.float64]:
             value = getattr(sentiment, name)
             values[column] = np.nan if value is None else value
     return values
+
+
+def without_levels(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sentiment float64 (..., 12) as another symbol may see it: a copy in which the price levels are unknown."""
+    lent = values.copy()
+    lent[..., [SENTIMENT_FIELDS.index(name) for name in PRICE_LEVELS]] = np.nan
+    return lent
 
 
 def screener_values(alert: ScreenerAlert) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from sos_actors.app.board import ModelBoard, StoreBoard
+from sos_actors.config import Options
 from sos_actors.engine.records import PriceSource
+from sos_actors.errors import MarketRuleError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.pricing import black76_price, years_to_expiry
 from sos_actors.messages.market import BarSeries
@@ -78,6 +80,17 @@ def test_a_snapshot_known_at_a_minute_is_the_bar_that_opened_a_minute_before(sto
     assert board.source(CALL, FIRST, NOON) == PriceSource.CHAIN
 
 
+def test_a_snapshot_whose_volume_did_not_grow_is_a_minute_without_a_trade(store: Store, board: StoreBoard) -> None:
+    quotes = chain([1, 2, 3, 4, 5], [99.0] * 5, [50.0] * 5)
+    volume = np.array([0.0, 65.0, 65.0, 130.0, 65.0])
+    store.add_chain("NSE|INDEX|NIFTY", replace(quotes, ce_volume=volume), "file")
+    bars, puts = board.bars(CALL, FIRST, NOON), board.bars(PUT, FIRST, NOON)
+    assert bars is not None
+    assert puts is not None
+    assert np.array_equal(bars.volume, [0.0, 65.0, 0.0, 65.0, np.nan], equal_nan=True)
+    assert np.isnan(puts.volume).all()
+
+
 def test_only_what_was_known_decides_on_the_source(store: Store, board: StoreBoard) -> None:
     store.add_candles(CALL, candles(60, 3, 120.0), "file")
     store.add_chain("NSE|INDEX|NIFTY", chain([10, 11], [99.0, 98.0], [50.0, 51.0]), "file")
@@ -108,6 +121,17 @@ def test_every_series_that_was_read_is_kept_once_for_the_fingerprint(store: Stor
 def test_expiries_are_those_the_exchange_listed(board: StoreBoard) -> None:
     assert board.expiries("NIFTY", FIRST)[:3] == [date(2026, 1, 13), date(2026, 1, 20), date(2026, 1, 27)]
     assert board.expiries("NIFTY", SECOND)[0] == SECOND, "the day's own too"
+
+
+def test_a_monthly_expiry_is_found_however_far_it_must_be(board: StoreBoard) -> None:
+    far = Options(min_days_to_expiry=60).min_days_to_expiry
+    assert any((expiry - FIRST).days >= far for expiry in board.expiries("BANKNIFTY", FIRST))
+
+
+def test_a_day_whose_next_expiry_the_calendar_does_not_reach_is_refused(board: StoreBoard) -> None:
+    assert board.expiries("NIFTY", date(2026, 12, 29)) == [date(2026, 12, 29)]
+    with pytest.raises(MarketRuleError, match=r"No expiry of NIFTY from 2026-12-30 .*holidays\.toml"):
+        board.expiries("NIFTY", date(2026, 12, 30))
 
 
 SPOT = candles(0, 5, 25_600.0)

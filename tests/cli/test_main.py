@@ -111,6 +111,7 @@ def test_wrong_use_is_explained_on_stderr_with_status_2(
         (UsageError("--from-date is after --to-date."), 2, "sos: --from-date is after --to-date.\n"),
         (PermissionError(13, "Permission denied", "/srv/report.html"), 1, "sos: Permission denied: /srv/report.html\n"),
         (KeyboardInterrupt(), 130, "sos: Stopped.\n"),
+        (KeyboardInterrupt("Stopped; 5 rows are kept."), 130, "sos: Stopped; 5 rows are kept.\n"),
     ],
 )
 def test_an_expected_error_is_one_message_without_a_traceback(

@@ -23,7 +23,7 @@ from sos_actors.market.charges import ChargeKind, ChargeTable
 from sos_actors.messages.market import BarSeries, Sentiment
 from sos_actors.strategy.kernel import Surroundings
 from sos_actors.strategy.load import load_bytes
-from sos_actors.strategy.surroundings import sentiment_values, surroundings
+from sos_actors.strategy.surroundings import sentiment_values, surroundings, without_levels
 from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS, Strategy
 from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, Segment
 
@@ -167,6 +167,7 @@ class Market:
         mine = symbol if symbol in names else NIFTY.symbol
         heard = [sentiment for sentiment in self.sentiments if sentiment.symbol == mine]
         values = np.array([sentiment_values(one) for one in heard]).reshape(-1, len(SENTIMENT_FIELDS))
+        values = values if mine == symbol else without_levels(values)
         known_at = np.array([one.ts_event for one in heard], np.int64)
         nothing = np.empty(0, np.int64), np.empty((0, len(SCREENER_FIELDS)))
         return surroundings(moments, known_at, values, *nothing, self.stale_ns)

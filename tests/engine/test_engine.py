@@ -77,6 +77,15 @@ def test_the_markets_mood_serves_a_symbol_until_it_has_its_own() -> None:
     assert regimes(bar(engine, 2, symbol=OTHER)) == [Regime.BULLISH]
 
 
+def test_the_markets_mood_is_lent_without_its_strikes() -> None:
+    engine = engine_for([strategy("WALL", "close > sentiment.oi_wall_above"), strategy("MOOD", "sentiment.pcr > 1")])
+    known = {"pcr": 1.2, "oi_wall_above": 50.0}
+    engine.step(Sentiment(UnixNanos(minute(FIRST, 0)), NIFTY.symbol, Regime.BULLISH, **known))
+    engine.step(Sentiment(UnixNanos(minute(FIRST, 0)), NAME, Regime.BULLISH, **known))
+    assert len(fired(bar(engine, 0))) == 2
+    assert len(fired(bar(engine, 0, symbol=OTHER))) == 1
+
+
 def test_a_pattern_sees_the_last_screener_row() -> None:
     engine = engine_for([strategy("HOT", "screener.rvol > 2")])
     assert fired(bar(engine, 0)) == []

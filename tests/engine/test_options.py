@@ -27,7 +27,7 @@ from tests.engine.markets import CONTRACT_RULES, FIRST, Board, minute, series
 CE, PE = OptionType.CE, OptionType.PE
 NEAR, NEXT = date(2026, 1, 13), date(2026, 1, 20)
 RULES = OptionRules(0, 180 * NANOS_PER_SECOND)
-SIGNAL = IndexSignal("NIFTY", FIRST, minute(FIRST, 30), 1, 25_610.0, 25_580.0, 25_670.0)
+SIGNAL = IndexSignal("NIFTY", FIRST, minute(FIRST, 30), 1, 25_610.0, 25_580.0, 25_670.0, 25_610.0)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,13 @@ def test_the_nearest_expiry_that_is_far_enough_is_taken() -> None:
     assert chosen(contracts, rules=replace(RULES, min_days_to_expiry=2)).expiry == NEXT
     assert choose(contracts, rules=replace(RULES, min_days_to_expiry=9)) is Reason.NO_CONTRACT
     assert choose(contracts, expiries=()) is Reason.NO_CONTRACT
+
+
+def test_at_the_money_is_where_the_index_stands_not_where_the_strategy_would_have_entered() -> None:
+    contracts = {name(25_600, CE): contract(120.0), name(25_500, CE): contract(180.0)}
+    broken = replace(SIGNAL, entry=25_510.0)
+    assert chosen(contracts, broken).symbol == name(25_600, CE)
+    assert chosen(contracts, broken).delta == chosen(contracts).delta
 
 
 def test_a_strategy_that_wants_no_option_gets_none() -> None:

@@ -61,6 +61,33 @@ def test_the_gate_names_what_it_denies_for(
     assert gate(record(BOOK), limits(), record(POSITION, 3), 0, 1.0, NOON, NOON) == 0
 
 
+@pytest.mark.parametrize(
+    ("side", "entry", "last", "filled", "closing", "proceeds", "lost"),
+    [
+        (1, 100.0, 96.0, 50, 0, 0.0, 200.0), (-1, 100.0, 96.0, 50, 0, 0.0, -200.0),
+        (1, 100.0, 96.0, 50, 30, 30 * 90.0, 380.0), (1, 0.0, 0.0, 0, 0, 0.0, 0.0),
+    ],
+)  # fmt: skip
+def test_what_is_held_counts_towards_the_loss_at_its_last_price(
+    side: int, entry: float, last: float, filled: int, closing: int, proceeds: float, lost: float
+) -> None:
+    held = record(
+        POSITION, 2, state=PositionState.OPEN, side=side, entry_price=entry, last_price=last, filled=filled,
+        closing=closing, proceeds=proceeds,
+    )  # fmt: skip
+    held["state"][1] = PositionState.FREE
+    book = record(BOOK, 1, realised_today=-10.0, active=1)
+    assert lost_today(book, held) == 10.0 + lost
+    denied = gate(book, limits(max_loss=210.0, max_per_symbol=2), held, 0, 1.0, NOON, NOON) == Reason.DAILY_LOSS
+    assert denied is (lost >= 200.0)
+
+
+@pytest.mark.parametrize(("realised", "reason"), [(0.0, 0), (50.0, 0), (-0.01, Reason.DAILY_LOSS)])
+def test_a_limit_of_nothing_allows_entries_until_the_first_loss(realised: float, reason: int) -> None:
+    book = record(BOOK, 1, realised_today=realised)
+    assert gate(book, limits(max_loss=0.0), record(POSITION, 3), 0, 1.0, NOON, NOON) == reason
+
+
 @pytest.mark.parametrize("first", range(len(BROKEN)))
 def test_the_first_of_several_reasons_is_named(first: int) -> None:
     book: dict[str, float] = {}
