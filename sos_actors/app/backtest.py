@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -22,6 +22,7 @@ from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import Brokerage, ChargeKind, ChargeTable
 from sos_actors.market.instruments import Instrument
 from sos_actors.market.lots import largest_order, lot_size, strike_step, tick_size
+from sos_actors.market.ticks import equity_tick
 from sos_actors.store.database import Store
 from sos_actors.store.fingerprint import Columns, fingerprint_of
 from sos_actors.strategy.tree import Strategy
@@ -101,6 +102,14 @@ def followed(instrument: Instrument) -> FollowedSymbol:
     )
 
 
+def _dated(symbol: FollowedSymbol, loaded: LoadedSymbol, day: date) -> FollowedSymbol:
+    """A stock with the tick it had then; a master knows only today's."""
+    traded = loaded.history.bars.close[loaded.history.session_rows >= 0]
+    if symbol.kind is not InstrumentKind.EQUITY or not len(traded):
+        return symbol
+    return replace(symbol, tick=float(equity_tick(day, float(traded[0]))))
+
+
 def run_backtest(
     request: BacktestRequest, config: Config, store: Store, calendar: Calendar,
     progress: Callable[[int, int], None] | None = None,
@@ -115,12 +124,13 @@ def run_backtest(
         progress: called with (parts done, parts in all).
     """
     symbols = [followed(instrument) for instrument in request.instruments]
-    plan = make_plan(request.strategies, symbols, config.risk, config.sizing, config.mood, config.fills)
     charges = charge_table(config)
     loader = HistoryLoader(
         store, calendar, charges, config.mood, warm_up_days(calendar, request.days[0]), request.days
     )
     loaded = [loader.load(symbol) for symbol in symbols]
+    symbols = [_dated(symbol, one, request.days[0]) for symbol, one in zip(symbols, loaded, strict=True)]
+    plan = make_plan(request.strategies, symbols, config.risk, config.sizing, config.mood, config.fills)
     stored = StoreBoard(store, calendar)
     board: StoreBoard | ModelBoard = stored
     if request.price_model:

@@ -16,6 +16,7 @@ from sos_actors.app.histories import LoadedSymbol, bars_document
 from sos_actors.app.rupees import to_rupees
 from sos_actors.app.summary import summarise
 from sos_actors.config import Config
+from sos_actors.engine.options import ChosenContract, NoContract
 from sos_actors.engine.records import REASON_TEXT, ExitReason, InstrumentKind, Outcome, PriceSource, Reason
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import CHARGE_LINES, ChargeKind
@@ -72,7 +73,7 @@ def with_candles(document: Mapping[str, Any], run: Backtest) -> dict[str, Any]:
 
 def _run(run: Backtest, config: Config, seed: int | None) -> dict[str, Any]:
     days = run.request.days
-    notes = list(run.notes)
+    notes = [*_price_notes(run), *run.notes]
     if seed is not None:
         notes.insert(
             0,
@@ -97,6 +98,34 @@ def _run(run: Backtest, config: Config, seed: int | None) -> dict[str, Any]:
     }
 
 
+def _price_notes(run: Backtest) -> list[str]:
+    """What a reader must know of the prices before the figures."""
+    result, notes = run.result, []
+    model = int((result.priced[result.trades["instrument"]] == PriceSource.MODEL).sum())
+    if model:
+        notes.append(
+            f"MODEL PRICES: {model} of {len(result.trades)} trades are in contracts priced by Black-76 at one fixed "
+            "volatility. No market ever quoted these prices."
+        )
+    late = int((result.trades["reason"] == ExitReason.SESSION_END).sum())
+    if late:
+        notes.append(
+            f"{late} of {len(result.trades)} positions did not trade again before the close and are valued at their "
+            "last price."
+        )
+    unpriced = [signal for signal in result.signals["reason"] if signal == Reason.NO_PRICE]
+    if unpriced:
+        example = next(
+            chosen.symbol for chosen in result.contracts.values()
+            if isinstance(chosen, NoContract) and chosen.reason is Reason.NO_PRICE
+        )  # fmt: skip
+        notes.append(
+            f"{len(unpriced)} signals found no price of their contract, for example {example}. Import option candles "
+            "or chain snapshots of those sessions, or add --price-model."
+        )
+    return notes
+
+
 def _identity(document: Mapping[str, Any]) -> str:
     """Dates and a hash of all the run was given: the same run has the same id."""
     run = document["run"]
@@ -119,6 +148,7 @@ def _signals(run: Backtest) -> list[dict[str, Any]]:
                 "time": time,
                 "strategy": plan.strategies[columns["strategy"][i]].pattern_id,
                 "symbol": plan.symbols[columns["symbol"][i]].short_name,
+                "instrument": _wanted(run, i, columns["symbol"][i]),
                 "side": Side(columns["side"][i]).name,
                 "regime": Regime(columns["regime"][i]).name,
                 "entry": _price(columns["entry"][i]),
@@ -130,6 +160,14 @@ def _signals(run: Backtest) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _wanted(run: Backtest, signal: int, symbol: int) -> str | None:
+    """What a signal traded or would have: None when it never came to choosing."""
+    if run.plan.symbols[symbol].kind is InstrumentKind.EQUITY:
+        return run.plan.symbols[symbol].symbol
+    chosen = run.result.contracts.get(signal)
+    return chosen.symbol or None if chosen is not None else None
 
 
 def _price(value: float) -> float:
@@ -165,7 +203,7 @@ def _trades(run: Backtest) -> list[dict[str, Any]]:
                 "exit_reason": _EXIT_TEXT[ExitReason(columns["reason"][i])],
                 "stop": _price(columns["stop"][i]),
                 "target": _price(columns["target"][i]),
-                "delta": None if chosen is None else round(chosen.delta, 4),
+                "delta": round(chosen.delta, 4) if isinstance(chosen, ChosenContract) else None,
                 "underlying_entry": _price(signals["entry"][i]),
                 "regime": Regime(signals["regime"][i]).name,
                 "gross_inr": to_rupees(gross[i]),

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from sos_actors.app.backtest import warm_up_days
+from sos_actors.app.board import DAY_NS, day_start
 from sos_actors.app.embedded import fill_sessions, simulated_folder
 from sos_actors.config import Config
 from sos_actors.errors import MissingDataError, StoreFullError, UnknownSymbolError
@@ -47,10 +48,12 @@ class SourceWishes:
     Attributes:
         backfill: fill what is missing; without it a missing day is an error.
         skip_missing: leave out the days that the store does not have.
+        simulated: run on the simulated market though there is a store of one's own.
     """
 
     backfill: bool = True
     skip_missing: bool = False
+    simulated: bool = False
 
 
 def has_store(config: Config) -> bool:
@@ -78,7 +81,7 @@ def open_source(
     Raises:
         MissingDataError: days are missing and may not be filled or skipped; they are listed.
     """
-    if has_store(config):
+    if has_store(config) and not wishes.simulated:
         source = _real(config, instruments, days, wishes)
         if source is not None:
             return source
@@ -111,21 +114,28 @@ def _real(
         missing = {name: [day for day in days if day not in have] for name, have in present.items()}
         missing = {name: absent for name, absent in missing.items() if absent}
         notes = [] if writable else [f"{config.paths.data_dir} cannot be written: this run is not kept."]
-        if not found and not store.damaged:
+        if not any(present.values()) and not store.damaged and not _has_chain(store, instruments, days):
             store.close()
             return None
-        if missing and not wishes.skip_missing:
+        if missing and not (wishes.skip_missing and found):
             lines = "; ".join(f"{name}: {_listed(absent)}" for name, absent in missing.items())
             torn = "".join(f" {error}" for error in store.damaged)
             raise MissingDataError(
                 f"The store in {config.paths.data_dir} lacks sessions. {lines}. Import them with "
-                f"'sos ingest --file …', choose other dates, or add --skip-missing.{torn}"
+                f"'sos ingest --file …', choose other dates, or add --skip-missing (the days there are) or "
+                f"--simulated (an invented market).{torn}"
             )
         notes += [f"Left out, not in the store: {name} {_listed(absent)}." for name, absent in missing.items()]
         return Source(store, found, None, notes, writable)
     except BaseException:
         store.close()
         raise
+
+
+def _has_chain(store: Store, instruments: Sequence[Instrument], days: Sequence[date]) -> bool:
+    """Whether there are option chains of these days, so that only the candles are missing."""
+    first, last = day_start(days[0]), day_start(days[-1]) + DAY_NS
+    return any(len(store.market_stats(instrument.symbol, first, last)) for instrument in instruments)
 
 
 def _simulated(

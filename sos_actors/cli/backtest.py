@@ -53,6 +53,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--no-backfill", action="store_true", help="fail and list the missing days instead of filling")
     parser.add_argument("--skip-missing", action="store_true", help="run on the days that are there")
+    parser.add_argument("--simulated", action="store_true", help="run on the simulated market whatever the store has")
     parser.add_argument(
         "--price-model", action="store_true", help="price a contract without stored prices by Black-76, marked so"
     )
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
         _check_writable(args.report)
     days = _days(args, config, instruments[0], calendar)
     strategies = usable_strategies(args.strategies or [config.paths.strategies])
-    wishes = SourceWishes(not args.no_backfill, args.skip_missing)
+    wishes = SourceWishes(not args.no_backfill, args.skip_missing, args.simulated)
     with Progress("Preparing the simulated market", unit="sessions") as progress:
         source = open_source(config, instruments, days, calendar, wishes, progress.reach)
     if kernels_are_cold():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sos_actors.engine.records import ExitReason, InstrumentKind, Outcome, PositionState, Reason
+from sos_actors.engine.records import ExitReason, InstrumentKind, Outcome, PositionState, PriceSource, Reason
 
 FREE, ENTRY_SENT, OPEN, EXIT_SENT = (int(state) for state in PositionState)
 EQUITY, OPTION, INDEX = (int(kind) for kind in InstrumentKind)
@@ -18,3 +18,4 @@ PER_SYMBOL = int(Reason.PER_SYMBOL)
 ZERO_QUANTITY = int(Reason.ZERO_QUANTITY)
 RISK_NOT_POSITIVE = int(Reason.RISK_NOT_POSITIVE)
 NOT_FILLED = int(Reason.NOT_FILLED)
+CHAIN = int(PriceSource.CHAIN)

@@ -91,7 +91,7 @@ class Engine:
             np.zeros(1, BOOK), np.zeros(int(plan.limits["max_open"][0]), POSITION), np.zeros(_ROOM, SIGNAL),
             np.zeros(_ROOM, TRADE),
         )  # fmt: skip
-        self._account.book["session"] = -1
+        self._account.book["session"], self._account.book["next_id"] = -1, 1
         empty = np.empty(0, np.int64)
         self._grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, self._stocks(), empty, empty)
         self._keeper = PositionKeeper(self._holdings)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sos_actors.engine.bars import closes, roll_up
 from sos_actors.engine.holdings import Holdings
-from sos_actors.engine.options import ChosenContract
+from sos_actors.engine.options import ChosenContract, NoContract
 from sos_actors.engine.picking import ContractPicker, ContractRules
 from sos_actors.engine.plan import Plan, Watch
 from sos_actors.engine.records import BOOK, POSITION, SIGNAL, TRADE, InstrumentKind
@@ -82,7 +82,7 @@ class HistoryResult:
         priced: PriceSource of each.
         lots: units of a lot of each.
         freezes: largest order of each.
-        contracts: signal number -> the contract chosen for it.
+        contracts: signal number -> the contract chosen for it, or the one that was wanted and why it could not be had.
         errors: (strategy index, expression) -> evaluations that failed within the run.
     """
 
@@ -92,7 +92,7 @@ class HistoryResult:
     priced: NDArray[np.int64]
     lots: NDArray[np.int64]
     freezes: NDArray[np.int64]
-    contracts: dict[int, ChosenContract]
+    contracts: dict[int, ChosenContract | NoContract]
     errors: dict[tuple[int, str], int]
 
 
@@ -182,10 +182,10 @@ class _Trader:
         self.plan, self.history = plan, history
         self.holdings = Holdings()
         self.picker = ContractPicker(plan, self.holdings, history.board, history.contract_rules, with_bars=True)
-        self.contracts: dict[int, ChosenContract] = {}
+        self.contracts: dict[int, ChosenContract | NoContract] = {}
         trades = np.zeros(min(max(len(signals), 1), 4096) + len(self._slots()), TRADE)
         self.account = Account(np.zeros(1, BOOK), self._slots(), signals, trades)
-        self.account.book["session"] = -1
+        self.account.book["session"], self.account.book["next_id"] = -1, 1
         self.grounds = Grounds(
             plan.limits, history.sessions, plan.veto, self._stocks(), history.minutes, history.minute_days
         )
@@ -214,9 +214,7 @@ class _Trader:
             if status == NEED_CONTRACT:
                 i = int(cursor["signal"][0])
                 day = self.history.days[int(self.account.signals[i]["session"])]
-                chosen = self.picker.pick(self.account.signals[i], day, choice)
-                if chosen is not None:
-                    self.contracts[i] = chosen
+                self.contracts[i] = self.picker.pick(self.account.signals[i], day, choice)
             else:
                 room = np.zeros(len(self.account.trades), TRADE)
                 self.account = self.account._replace(trades=np.concatenate([self.account.trades, room]))

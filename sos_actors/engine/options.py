@@ -74,6 +74,14 @@ class ChosenContract:
     source: PriceSource
 
 
+@dataclass(frozen=True, slots=True)
+class NoContract:
+    """Why no contract can be bought; ``symbol`` is the one that was wanted, empty when it did not come to that."""
+
+    reason: Reason
+    symbol: str = ""
+
+
 def strike_for(spot: float, step: float, option_type: OptionType, choice: OptionChoice) -> float:
     """The strike of a moneyness word: the nearest to the spot (a tie goes down), then ``distance`` out or in."""
     nearest = math.ceil(spot / step - 0.5) * step
@@ -85,7 +93,7 @@ def strike_for(spot: float, step: float, option_type: OptionType, choice: Option
 def choose_contract(
     signal: IndexSignal, choice: OptionChoice, step: float, expiry_close: Callable[[date], int], rules: OptionRules,
     board: ContractBoard,
-) -> ChosenContract | Reason:  # fmt: skip
+) -> ChosenContract | NoContract:  # fmt: skip
     """Pick the contract for a signal, or say why there is none.
 
     Args:
@@ -97,27 +105,27 @@ def choose_contract(
         board: contracts and prices.
     """
     if choice.moneyness == "NONE":
-        return Reason.NO_INSTRUMENT
+        return NoContract(Reason.NO_INSTRUMENT)
     option_type = OptionType.CE if signal.side > 0 else OptionType.PE
     earliest = signal.day + timedelta(days=rules.min_days_to_expiry)
     expiry = next((day for day in board.expiries(signal.underlying, signal.day) if day >= earliest), None)
     if expiry is None:
-        return Reason.NO_CONTRACT
+        return NoContract(Reason.NO_CONTRACT)
     strike = strike_for(signal.spot, step, option_type, choice)
     symbol = contract_symbol(signal.underlying, strike, option_type, expiry)
     bars = board.bars(symbol, signal.day, signal.ts)
     if bars is None:
-        return Reason.NO_PRICE
+        return NoContract(Reason.NO_PRICE, symbol)
     price = last_price(bars, signal.ts, rules.max_quote_age_ns)
     if price is None:
-        return Reason.STALE_PRICE
+        return NoContract(Reason.STALE_PRICE, symbol)
     years = years_to_expiry(signal.ts, expiry_close(expiry))
     other = OptionType.PE if option_type is OptionType.CE else OptionType.CE
     twin = board.bars(contract_symbol(signal.underlying, strike, other, expiry), signal.day, signal.ts)
     twin_price = last_price(twin, signal.ts, rules.max_quote_age_ns) if twin is not None else None
     delta = contract_delta(price, twin_price, signal.spot, strike, years, option_type)
     if delta is None:
-        return Reason.NO_DELTA
+        return NoContract(Reason.NO_DELTA, symbol)
     reach = abs(delta)
     return ChosenContract(
         symbol, expiry, strike, option_type, price, delta,

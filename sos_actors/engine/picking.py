@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sos_actors.engine.holdings import Holdings
-from sos_actors.engine.options import ChosenContract, IndexSignal, OptionRules, choose_contract
+from sos_actors.engine.options import ChosenContract, IndexSignal, NoContract, OptionRules, choose_contract
 from sos_actors.engine.plan import Plan
-from sos_actors.engine.records import InstrumentKind, PriceSource, Reason
+from sos_actors.engine.records import InstrumentKind, PriceSource
 from sos_actors.market.charges import ChargeRates
 from sos_actors.messages.market import BarSeries
 from sos_actors.ports import ContractBoard
@@ -66,8 +66,8 @@ class ContractPicker:
         self._with_bars = with_bars
         self._numbers: dict[tuple[str, date, PriceSource], int] = {}
 
-    def pick(self, signal: np.void, day: date, choice: NDArray[np.void]) -> ChosenContract | None:
-        """Write CHOICE (1,) for a SIGNAL record of ``day``; returns the contract, None when there is none."""
+    def pick(self, signal: np.void, day: date, choice: NDArray[np.void]) -> ChosenContract | NoContract:
+        """Write CHOICE (1,) for a SIGNAL record of ``day``; returns the contract, or why there is none."""
         underlying = self._plan.symbols[int(signal["symbol"])].short_name
         asked = IndexSignal(
             underlying, day, int(signal["ts"]), int(signal["side"]), float(signal["entry"]), float(signal["stop"]),
@@ -77,9 +77,9 @@ class ContractPicker:
         step = self._rules.strike_step(underlying)
         chosen = choose_contract(asked, option, step, self._rules.expiry_close, self._rules.options, self._board)
         choice["ready"] = 1
-        if isinstance(chosen, Reason):
-            choice["reason"] = int(chosen)
-            return None
+        if isinstance(chosen, NoContract):
+            choice["reason"] = int(chosen.reason)
+            return chosen
         choice["reason"], choice["instrument"] = 0, self._number(chosen, asked, int(signal["symbol"]))
         choice["price"], choice["stop_distance"] = chosen.price, chosen.stop_distance
         choice["target_distance"] = chosen.target_distance

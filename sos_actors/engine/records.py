@@ -119,9 +119,9 @@ SIGNAL = _record(
     ts=int, session=int, symbol=int, strategy=int, side=int, regime=int, entry=float, stop=float, target=float,
     quantity_mod=float, outcome=int, reason=int, trade=int, late=int, spot=float,
 )  # fmt: skip
-"""A pattern that fired; ``ts`` is the close of its bar, prices are those of the bar's own symbol, ``spot`` the bar's close
-(``entry`` is what the strategy says and may be another price). ``late`` is 1 when
-the bar's last minute never came, so that only the clock could close it: after the others of that moment."""
+"""A pattern that fired; ``ts`` is when its bar closed, ``spot`` at what price, prices are those of the bar's own symbol
+(``entry`` is what the strategy says, which may be elsewhere). ``late`` is 1 when the bar's last minute never came, so
+that only the clock could close it: after the others of that moment."""
 
 INSTRUMENT = _record(
     kind=int, symbol=int, tick=float, lot=int, freeze=int, buy_rate=float, sell_rate=float, order_fee=float,

@@ -45,7 +45,7 @@ def start_session(book: Records, number: int) -> None:
 @compiled
 def lost_today(book: Records, positions: Records) -> float:
     """Rupees lost in this session: closed trades with their estimated charges, and what is held at its last price."""
-    result = book[0].realised_today
+    result: float = book[0].realised_today
     for k in range(positions.shape[0]):
         held = positions[k]
         if held.state != codes.FREE:

@@ -181,6 +181,8 @@ def _on_bar(account: Account, grounds: Grounds, instruments: Records, k: int, no
     if reason != codes.NO_EXIT:
         if reason == codes.STOP:
             price = fill_price(price, -position.side, slippage, tick)
+        elif instruments[position.instrument].priced == codes.CHAIN:
+            price = position.target  # a snapshot beyond the target is no gap: the resting limit filled on the way
         close_position(account.book, account.positions, k, instruments, now, price, reason, account.trades)
 
 

@@ -62,7 +62,7 @@ def test_its_own_mood_counts_from_its_first_row_on_and_changes_nothing_before(st
     both = load(store, FIRST, SECOND)
     assert regimes(both, 100, 374) == alone
     around = both.history.surroundings(np.array([minute(SECOND, 100)]))
-    assert Regime(around.regime[0]) is Regime.COMPLETE_BEARISH
+    assert Regime(around.regime[0]) is Regime.BEARISH
 
 
 def test_strikes_and_open_interest_of_the_market_are_not_lent(store: Store) -> None:

@@ -15,7 +15,7 @@ from sos_actors.app.backtest import BacktestRequest, run_backtest
 from sos_actors.app.embedded import fill_sessions
 from sos_actors.config import Config, Risk
 from sos_actors.engine.history import HistoryResult
-from sos_actors.engine.options import ChosenContract
+from sos_actors.engine.options import ChosenContract, NoContract
 from sos_actors.engine.records import Outcome, Reason
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master
@@ -113,7 +113,7 @@ def whole(request: pytest.FixtureRequest, store: Store) -> tuple[bool, HistoryRe
     return request.param, run(store, request.param)
 
 
-Decided = tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, ChosenContract]]
+Decided = tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, ChosenContract | NoContract]]
 
 
 def decided(result: HistoryResult, moment: int) -> Decided:

@@ -176,3 +176,46 @@ def _copy_without_contracts(simulated: Path, folder: Path) -> None:
             target.add_candles(symbol, source.candles(symbol, *everything), "copy")
             target.add_chain(symbol, source.chain(symbol, *everything), "copy")
             target.add_market_stats(symbol, source.market_stats(symbol, *everything), "copy")
+
+
+def test_a_store_of_ones_own_is_never_silently_replaced_by_the_simulated_market(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configured(tmp_path)
+    file = minute_file(tmp_path / "tcs.csv", first_price=3_000.0)
+    assert main([*config, "ingest", "--file", str(file), "--set", "symbol=TCS"]) == 0
+    words = [*config, "backtest", "--symbol", "TCS", "--from-date", "2024-06-04"]
+    capsys.readouterr()
+    for flags in ([], ["--skip-missing"]):
+        assert main([*words, *flags]) == 1
+        assert "TCS: 2024-06-04" in capsys.readouterr().err
+    assert main([*words, "--simulated"]) == 0
+    assert capsys.readouterr().out.startswith("SIMULATED DATA")
+    assert main([*config, "backtest", "--symbol", "NIFTY", "--from-date", "2026-01-12"]) == 0, "nothing of NIFTY is here"
+    assert capsys.readouterr().out.startswith("SIMULATED DATA")
+
+
+def test_a_chain_without_candles_asks_for_the_candles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = configured(tmp_path)
+    rows = ["timestamp,symbol,expiry,strike,option_type,spot,ltp,volume,oi"]
+    rows += [f"2026-01-12 10:00:00,NIFTY,2026-01-13,25600,{kind},25610,100,650,65000" for kind in ("CE", "PE")]
+    (tmp_path / "chain.csv").write_text("\n".join(rows) + "\n")
+    assert main([*config, "ingest", "--file", str(tmp_path / "chain.csv"), "--kind", "chain"]) == 0
+    assert main([*config, "backtest", "--symbol", "NIFTY", "--from-date", "2026-01-12"]) == 1
+    assert "NIFTY: 2026-01-12" in capsys.readouterr().err
+
+
+def test_an_untraded_signal_names_the_contract_it_wanted(
+    config: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated = Path(config[1]).parent / "data" / "simulated" / "seed-7"
+    other = configured(tmp_path)
+    with Store.open(simulated, read_only=True) as source, Store.open(tmp_path / "data", origin="real") as target:
+        target.add_candles("NSE|INDEX|NIFTY", source.candles("NSE|INDEX|NIFTY", 0, 2**62), "copy")
+    found, _ = document([*other, "backtest", *WEEK], capsys)
+    skipped = [signal for signal in found["signals"] if signal["outcome"] == "skipped"]
+    assert skipped
+    assert all(signal["instrument"].startswith("NSE|FO|NIFTY ") for signal in skipped)
+    assert skipped[0]["instrument"] in found["run"]["notes"][0]
+    modelled, _ = document([*other, "backtest", *WEEK, "--price-model"], capsys)
+    assert modelled["run"]["notes"][0].startswith("MODEL PRICES")

@@ -79,9 +79,8 @@ def test_the_markets_mood_serves_a_symbol_until_it_has_its_own() -> None:
 
 def test_the_markets_mood_is_lent_without_its_strikes() -> None:
     engine = engine_for([strategy("WALL", "close > sentiment.oi_wall_above"), strategy("MOOD", "sentiment.pcr > 1")])
-    known = {"pcr": 1.2, "oi_wall_above": 50.0}
-    engine.step(Sentiment(UnixNanos(minute(FIRST, 0)), NIFTY.symbol, Regime.BULLISH, **known))
-    engine.step(Sentiment(UnixNanos(minute(FIRST, 0)), NAME, Regime.BULLISH, **known))
+    for symbol in (NIFTY.symbol, NAME):
+        engine.step(Sentiment(UnixNanos(minute(FIRST, 0)), symbol, Regime.BULLISH, pcr=1.2, oi_wall_above=50.0))
     assert len(fired(bar(engine, 0))) == 2
     assert len(fired(bar(engine, 0, symbol=OTHER))) == 1
 

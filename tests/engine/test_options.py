@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from sos_actors.engine.options import (
+    NoContract,
     ChosenContract,
     IndexSignal,
     OptionRules,
@@ -57,7 +58,8 @@ def choose(
     rules: OptionRules = RULES, expiries: tuple[date, ...] = (NEAR, NEXT),
 ) -> ChosenContract | Reason:  # fmt: skip
     board = Board(contracts, expiries)
-    return choose_contract(signal, choice or OptionChoice(), 50.0, CONTRACT_RULES.expiry_close, rules, board)
+    found = choose_contract(signal, choice or OptionChoice(), 50.0, CONTRACT_RULES.expiry_close, rules, board)
+    return found.reason if isinstance(found, NoContract) else found
 
 
 def chosen(contracts: dict[str, BarSeries], signal: IndexSignal = SIGNAL, choice: OptionChoice | None = None,

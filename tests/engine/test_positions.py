@@ -25,8 +25,8 @@ from tests.engine.brokers import make_engine
 from tests.engine.markets import FIRST, SECOND, STOCKS, Market, minute, strategy, walk
 
 NAME = STOCKS[0].symbol
-ENTRY = order_of(0)
-EXIT, SECOND_EXIT = order_of(0, 1), order_of(0, 2)
+ENTRY = order_of(1)
+EXIT, SECOND_EXIT = order_of(1, 1), order_of(1, 2)
 
 
 def at(index: int) -> UnixNanos:
@@ -67,7 +67,7 @@ def entered() -> Told:
     told = Told()
     formed, order = told.bar()
     assert isinstance(formed, SignalFormed)
-    assert order == SubmitOrder(at(1), ENTRY, 0, NAME, Side.BUY, 100, Purpose.ENTRY, 100.0, "signal")
+    assert order == SubmitOrder(at(1), ENTRY, 1, NAME, Side.BUY, 100, Purpose.ENTRY, 100.0, "signal")
     return told
 
 
@@ -76,17 +76,17 @@ def kinds(decisions: list[Decision]) -> list[str]:
 
 
 def exit_order(order: int, quantity: int, price: float, reason: str, index: int = 2) -> SubmitOrder:
-    return SubmitOrder(at(index), order, 0, NAME, Side.SELL, quantity, Purpose.EXIT, price, reason)
+    return SubmitOrder(at(index), order, 1, NAME, Side.SELL, quantity, Purpose.EXIT, price, reason)
 
 
 def test_an_entry_and_an_exit_that_fill_at_once(entered: Told) -> None:
     assert entered.fill(ENTRY, 100, 100.05) == [
-        PositionOpened(at(1), 0, NAME, Side.BUY, 100, 100.05, 99.0, 102.0)
+        PositionOpened(at(1), 1, NAME, Side.BUY, 100, 100.05, 99.0, 102.0)
     ]  # fmt: skip
     assert entered.tick(101.95) == []
     assert entered.tick(102.05) == [exit_order(EXIT, 100, 102.05, "target")]
     assert entered.tick(98.0) == [], "one exit at a time"
-    assert entered.fill(EXIT, 100, 102.05, 3) == [PositionClosed(at(3), 0, NAME, 100, 100.05, 102.05, "target")]
+    assert entered.fill(EXIT, 100, 102.05, 3) == [PositionClosed(at(3), 1, NAME, 100, 100.05, 102.05, "target")]
     trade = entered.engine.trades[0]
     assert (trade["exit_price"], trade["exit_ts"], trade["reason"]) == (102.05, at(3), ExitReason.TARGET)
     assert entered.state is PositionState.FREE
@@ -130,7 +130,7 @@ def test_a_stop_during_a_part_filled_entry_sells_what_there_is_and_takes_the_res
     assert entered.tick(98.0) == [CancelOrder(at(2), ENTRY), exit_order(EXIT, 40, 98.0, "stop")]
     assert entered.fill(EXIT, 40, 98.0) == [], "the entry may still fill"
     assert entered.state is PositionState.EXIT_SENT
-    assert entered.ended(ENTRY) == [PositionClosed(at(4), 0, NAME, 40, 100.0, 98.0, "stop")]
+    assert entered.ended(ENTRY) == [PositionClosed(at(4), 1, NAME, 40, 100.0, 98.0, "stop")]
     assert entered.engine.trades["exit_price"].tolist() == [98.0]
 
 
@@ -141,7 +141,7 @@ def test_what_an_entry_buys_after_the_exit_was_sent_is_sold_too(entered: Told) -
     assert entered.tick(97.0) == []
     assert entered.fill(EXIT, 40, 98.0, 3) == [exit_order(SECOND_EXIT, 60, 98.0, "stop", 3)]
     closed = entered.fill(SECOND_EXIT, 60, 96.0, 3)
-    assert closed == [PositionClosed(at(3), 0, NAME, 100, 100.6, (98.0 * 40 + 96.0 * 60) / 100, "stop")]
+    assert closed == [PositionClosed(at(3), 1, NAME, 100, 100.6, (98.0 * 40 + 96.0 * 60) / 100, "stop")]
 
 
 def test_a_fill_after_the_exit_is_complete_is_sold_at_once(entered: Told) -> None:
@@ -157,7 +157,7 @@ def test_an_exit_in_parts_has_the_average_price(entered: Told) -> None:
     entered.fill(ENTRY, 100, 100.0)
     entered.tick(98.0)
     assert entered.fill(EXIT, 25, 98.0) == []
-    assert entered.fill(EXIT, 75, 97.0) == [PositionClosed(at(1), 0, NAME, 100, 100.0, 97.25, "stop")]
+    assert entered.fill(EXIT, 75, 97.0) == [PositionClosed(at(1), 1, NAME, 100, 100.0, 97.25, "stop")]
 
 
 @pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.REJECTED])
@@ -179,7 +179,7 @@ def test_square_off_and_what_is_left_at_the_close(entered: Told) -> None:
     assert entered.clock(365) == [exit_order(EXIT, 100, 100.4, "square_off", 365)]
     assert entered.clock(366) == []
     entered.clock(375)
-    assert entered.fill(EXIT, 100, 100.4, 375) == [PositionClosed(at(375), 0, NAME, 100, 100.0, 100.4, "session_end")]
+    assert entered.fill(EXIT, 100, 100.4, 375) == [PositionClosed(at(375), 1, NAME, 100, 100.0, 100.4, "session_end")]
 
 
 def test_a_stop_that_fills_after_the_close_stays_a_stop(entered: Told) -> None:
@@ -204,7 +204,7 @@ def test_an_entry_that_never_filled_is_taken_back_at_the_close_at_the_latest() -
     assert told.clock(375) == [CancelOrder(at(375), ENTRY)]
 
 
-@pytest.mark.parametrize("order", [ENTRY, EXIT, order_of(7), order_of(0, 5), -1])
+@pytest.mark.parametrize("order", [ENTRY, EXIT, order_of(7), order_of(1, 5), -1])
 @pytest.mark.parametrize("status", list(OrderStatus))
 def test_updates_of_unknown_orders_change_nothing(order: int, status: OrderStatus) -> None:
     told = Told()

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from sos_actors.engine import codes
-from sos_actors.engine.records import BOOK, POSITION, Reason
-from sos_actors.engine.rules import entry_quantity, exit_touch, gate, sound, start_session, to_tick
+from sos_actors.engine.records import BOOK, POSITION, PositionState, Reason
+from sos_actors.engine.rules import entry_quantity, exit_touch, gate, lost_today, sound, start_session, to_tick
 from tests.engine.markets import limits, record
 
 NOON = 1_000
