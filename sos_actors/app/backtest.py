@@ -94,11 +94,13 @@ def followed(instrument: Instrument) -> FollowedSymbol:
             f"{instrument.symbol} is a contract. Give its underlying (--symbol {instrument.underlying}): "
             "contracts are chosen for each signal."
         )
+    key = (instrument.instrument_key or "").upper()
+    also = frozenset({f"NSE:{instrument.short_name.upper()}", key, key.rpartition("|")[2]} - {""})
     if instrument.segment is Segment.INDEX:
-        return FollowedSymbol(instrument.symbol, InstrumentKind.INDEX)
+        return FollowedSymbol(instrument.symbol, InstrumentKind.INDEX, also=also)
     freeze = int(instrument.freeze_quantity or UNSLICED)
     return FollowedSymbol(
-        instrument.symbol, InstrumentKind.EQUITY, instrument.tick_size, max(instrument.lot_size, 1), freeze
+        instrument.symbol, InstrumentKind.EQUITY, instrument.tick_size, max(instrument.lot_size, 1), freeze, also
     )
 
 

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sos_actors.app.backtest import session_days
+from sos_actors.app.backtest import followed, session_days
 from sos_actors.app.explaining import explain_history
 from sos_actors.app.sources import SourceWishes, open_source, symbol_master
 from sos_actors.cli.arguments import Subparsers, a_date, nearest, new_command
 from sos_actors.cli.progress import Progress
 from sos_actors.cli.strategies import usable_strategies
 from sos_actors.config import Config
+from sos_actors.engine.plan import FollowedSymbol, follows
 from sos_actors.errors import UsageError
 from sos_actors.market.calendar import Calendar
 from sos_actors.strategy.explain import BarExplanation
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     for bar in shown:
         if not args.changes or _moved(bar):
             print("\n".join(bar.lines()))
-    print("\n".join(_summary(strategy, instrument.short_name, shown)))
+    print("\n".join(_summary(strategy, followed(instrument), shown)))
     return 0 if any(bar.record.signal is not None for bar in shown) else 1
 
 
@@ -95,7 +96,7 @@ def _moved(bar: BarExplanation) -> bool:
     return record.signal is not None or record.timed_out or record.next_phase != record.phase
 
 
-def _summary(strategy: Strategy, symbol: str, bars: Sequence[BarExplanation]) -> list[str]:
+def _summary(strategy: Strategy, symbol: FollowedSymbol, bars: Sequence[BarExplanation]) -> list[str]:
     fired = sum(bar.record.signal is not None for bar in bars)
     stopped: Counter[str] = Counter()
     for bar in bars:
@@ -106,9 +107,10 @@ def _summary(strategy: Strategy, symbol: str, bars: Sequence[BarExplanation]) ->
         elif last is not None and not last.passed:
             stopped[f"{bar.phase}: {last.source}" + (f"  ({last.error})" if last.error else "")] += 1
     times = "never" if not fired else "once" if fired == 1 else f"{fired} times"
-    lines = [f"{strategy.pattern_id} on {symbol}: {len(bars)} bars, fired {times}."]
-    if strategy.symbols and symbol not in strategy.symbols:
-        lines.append(f"The file names only {', '.join(strategy.symbols)}: a run does not follow it on {symbol}.")
+    name = symbol.short_name
+    lines = [f"{strategy.pattern_id} on {name}: {len(bars)} bars, fired {times}."]
+    if not follows(strategy, symbol):
+        lines.append(f"The file names only {', '.join(strategy.symbols)}: a run does not follow it on {name}.")
     if stopped:
         lines.append("Stopped by:")
         lines += [f"{count:>7}  {reason}" for reason, count in stopped.most_common(MOST_REASONS)]

@@ -26,6 +26,7 @@ class FollowedSymbol:
         tick: rupees; of the stock (an index has none of its own: 0.05).
         lot: units of one lot of the stock, usually 1.
         freeze: largest order in units.
+        also: other spellings by which a strategy file may name it, in capitals.
     """
 
     symbol: str
@@ -33,6 +34,7 @@ class FollowedSymbol:
     tick: float = 0.05
     lot: int = 1
     freeze: int = 100_000
+    also: frozenset[str] = frozenset()
 
     @property
     def short_name(self) -> str:
@@ -89,7 +91,7 @@ def make_plan(
     programs: dict[tuple[int, ...], CompiledStrategies] = {}
     watches = []
     for number, followed in enumerate(symbols):
-        mine = [i for i, strategy in enumerate(strategies) if _follows(strategy, followed)]
+        mine = [i for i, strategy in enumerate(strategies) if follows(strategy, followed)]
         for minutes in sorted({strategies[i].timeframe_minutes for i in mine}):
             chosen = tuple(i for i in mine if strategies[i].timeframe_minutes == minutes)
             if chosen not in programs:
@@ -101,9 +103,10 @@ def make_plan(
     )
 
 
-def _follows(strategy: Strategy, followed: FollowedSymbol) -> bool:
+def follows(strategy: Strategy, followed: FollowedSymbol) -> bool:
+    """Whether a strategy runs on a symbol: its file names it, in whatever spelling, or names none at all."""
     names = {name.strip().upper() for name in strategy.symbols}
-    return not names or followed.short_name in names or followed.symbol in names
+    return not names or not names.isdisjoint({followed.short_name, followed.symbol, *followed.also})
 
 
 def _vetoes(strategy: Strategy, vetoed: Sequence[Regime]) -> list[int]:

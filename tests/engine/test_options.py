@@ -9,9 +9,9 @@ from datetime import date
 import pytest
 
 from sos_actors.engine.options import (
-    NoContract,
     ChosenContract,
     IndexSignal,
+    NoContract,
     OptionRules,
     choose_contract,
     contract_delta,

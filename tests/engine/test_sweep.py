@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sos_actors.engine.records import TRADE, ExitReason, InstrumentKind, Outcome, Reason
+from sos_actors.engine.records import TRADE, ExitReason, InstrumentKind, Outcome, PriceSource, Reason
 from sos_actors.engine.sweep import NEED_CONTRACT, TRADES_FULL, fill_price
 from sos_actors.types import NANOS_PER_MINUTE
 from tests.engine.markets import FIRST, OPTION_RATES, minute
@@ -44,6 +44,14 @@ def test_a_stop_pays_slippage_and_comes_first_when_a_bar_touches_both() -> None:
 def test_a_gap_through_the_stop_fills_at_the_open() -> None:
     bars = changed(flat(), {7: (95.0, 99.0, 94.0, 96.0)})
     assert only(Sweep([bars], [LONG]).run())[2:] == (7, 94.95, ExitReason.STOP)
+
+
+def test_a_gap_over_the_target_fills_at_the_open_of_a_candle_but_never_at_a_snapshot() -> None:
+    bars = changed(flat(), {7: (106.0, 106.0, 106.0, 106.0)})
+    assert only(Sweep([bars], [LONG]).run())[2:] == (7, 106.0, ExitReason.TARGET)
+    snapshots = Sweep([bars], [LONG])
+    snapshots.holdings.instruments["priced"] = PriceSource.CHAIN
+    assert only(snapshots.run())[2:] == (7, 103.0, ExitReason.TARGET)
 
 
 def test_the_bar_of_the_entry_can_end_the_trade() -> None:
