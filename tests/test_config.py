@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.config import Config, Mood, Risk, home, load_config
+from sos_actors.config import MARKET_SYMBOLS, Config, Mood, Risk, home, load_config
 from sos_actors.errors import ConfigError
+from sos_actors.market.symbols import INDEX_SHORT_NAMES
 from sos_actors.types import Regime
 
 SHIPPED = Path(__file__).resolve().parent.parent / "conf" / "sos.toml"
@@ -82,6 +83,8 @@ def test_regimes_are_read_by_name(tmp_path: Path) -> None:
         ('[mood]\nveto_regimes = ["SIDEWAY"]\n', r"sos.toml:2: mood.veto_regimes: no regime.*Did you mean SIDEWAYS\?"),
         ('[mood]\nveto_regimes = "SIDEWAYS"\n', r"mood.veto_regimes: 'SIDEWAYS' is not a list of regimes"),
         ('[mood]\nmarket_symbol = ""\n', r"mood.market_symbol: must not be empty"),
+        ('[mood]\nmarket_symbol = "NIFTTY"\n', r"sos.toml:2: mood.market_symbol: 'NIFTTY' is not allowed: one of NIF"),
+        ('[mood]\nmarket_symbol = "RELIANCE"\n', r"mood.market_symbol: 'RELIANCE' is not allowed"),
         ("[paths]\ndata_dir = 3\n", r"paths.data_dir: 3 is not a text"),
         ('[logs]\nlevel = "info"\n', r"logs.level: 'info' is not allowed: one of DEBUG"),
         ("[store]\ncommit_rows = 0\n", r"store.commit_rows: 0 is not allowed: 1 or more"),
@@ -92,6 +95,21 @@ def test_regimes_are_read_by_name(tmp_path: Path) -> None:
 def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load_config(written(tmp_path, text))
+
+
+def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:
+    text = '[rsik]\n[risk]\nmax_open_position = 2\nmax_per_symbol = 0\n[logs]\nlevel = "info"\n[sizing]\nlots = 2\n'
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, text))
+    told = [line.partition("sos.toml:")[2].split()[:3] for line in str(caught.value).splitlines()]
+    assert told == [
+        ["1:", "unknown", "section"], ["3:", "unknown", "key"], ["4:", "risk.max_per_symbol:", "0"],
+        ["6:", "logs.level:", "'info'"],
+    ]  # fmt: skip
+
+
+def test_the_mood_can_be_that_of_every_index_with_options() -> None:
+    assert set(MARKET_SYMBOLS) == INDEX_SHORT_NAMES
 
 
 def test_a_wrong_value_made_in_code_is_refused_too() -> None:

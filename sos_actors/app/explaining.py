@@ -46,6 +46,7 @@ def explain_history(
         _sentiments(around, moments.tolist(), instrument.symbol),
         _alerts(around, moments.tolist(), instrument.symbol),
         [Regime(code) for code in around.regime.tolist()],
+        moments.tolist(),
     )
     run = history.session_rows[first] >= 0
     return [bar for bar, wanted in zip(told, run.tolist(), strict=True) if wanted]

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sos_actors.app import import_report as reasons
-from sos_actors.app.import_reading import NUMBERS, Batch
-from sos_actors.app.import_report import ImportOptions, ImportReport
-from sos_actors.app.import_rows import Naming, day_range, days_of, expiry_of, groups, hours, leg_of, repeats
+from sos_actors.app.import_columns import NUMBERS
+from sos_actors.app.import_job import Held, ImportJob
+from sos_actors.app.import_reading import Batch
+from sos_actors.app.import_report import EXAMPLES
+from sos_actors.app.import_rows import day_range, days_of, expiry_of, groups, hours, leg_of, repeats
 from sos_actors.errors import ImportRefusedError
-from sos_actors.market.calendar import Calendar
 from sos_actors.market.chain import measure_many
 from sos_actors.market.lots import lot_size
 from sos_actors.market.symbols import short_name_of
-from sos_actors.store import ChainColumns, DayRecord, StatsColumns, Store
-from sos_actors.types import NANOS_PER_MINUTE, Segment
+from sos_actors.store import ChainColumns, DayRecord, StatsColumns
+from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, Segment
 
 _QUOTES = ("ltp", "oi", "volume", "iv", "oi_change")
 _IN_LOTS = ("oi", "volume", "oi_change")
+_VALUES = tuple(field.name for field in fields(ChainColumns))[3:]
 
 
 class ChainImport:
     """Snapshots of option chains; the file must be in order of time, because a snapshot is written whole."""
 
-    def __init__(
-        self,
-        store: Store,
-        options: ImportOptions,
-        calendar: Calendar,
-        naming: Naming,
-        report: ImportReport,
-        source: str,
-    ) -> None:
-        self._store = store
-        self._options = options
-        self._calendar = calendar
-        self._naming = naming
-        self._report = report
-        self._source = source
+    def __init__(self, job: ImportJob) -> None:
+        self._job = job
         self._waiting: Batch | None = None
         self._days: set[tuple[str, int]] = set()
+        self._legs_read = 0
 
     def take(self, batch: Batch) -> None:
         """Write the snapshots that are complete; the last minute waits for the next batch.
@@ -66,6 +57,9 @@ class ChainImport:
             self._write(self._waiting)
         for underlying, ordinal in sorted(self._days):
             self._measure(underlying, date.fromordinal(ordinal))
+        if self._legs_read:
+            report = self._job.report
+            report.remarks.append(f"{self._legs_read:,} legs in {sum(report.symbols.values()):,} rows")
 
     def _joined(self, batch: Batch) -> Batch:
         waiting = self._waiting
@@ -89,12 +83,13 @@ class ChainImport:
             )
         for rows in groups(named, batch.texts["expiry"]):
             part, text = batch[rows], str(named[rows[0]])
-            underlying, expiry = self._naming.symbol(text), expiry_of(str(batch.texts["expiry"][rows[0]]))
+            underlying, expiry = self._job.naming.symbol(text), expiry_of(str(batch.texts["expiry"][rows[0]]))
             if underlying is None:
-                self._report.reject(reasons.UNKNOWN_SYMBOL, part.line, repr(text))
+                self._job.report.reject(reasons.UNKNOWN_SYMBOL, part.line, repr(text))
             elif expiry is None:
-                self._report.reject(reasons.MISSING_KEY, part.line)
+                self._job.report.reject(reasons.MISSING_KEY, part.line)
             else:
+                self._job.naming.doubt_expiry(short_name_of(underlying), expiry, self._job.calendar)
                 self._write_expiry(underlying, expiry, part)
 
     def _write_expiry(self, underlying: str, expiry: date, part: Batch) -> None:
@@ -107,11 +102,12 @@ class ChainImport:
         counted = [n for n in names if n not in ("strike", "spot") and not n.endswith("oi_change")]
         strike = part.numbers["strike"]
         # A snapshot is labelled when it was known, so the last of the day bears the closing time itself.
-        now, before = (hours(self._calendar, at, Segment.FO) for at in (ts, ts - NANOS_PER_MINUTE))
+        now, before = (hours(self._job.calendar, at, Segment.FO) for at in (ts, ts - NANOS_PER_MINUTE))
         checks = {
             reasons.MISSING_KEY: np.isnan(strike) | (leg < 0),
             reasons.NOT_POSITIVE: strike <= 0,
             reasons.NEGATIVE: np.any([part.numbers[name] < 0 for name in counted], axis=0),
+            reasons.FUTURE: self._job.future(part.ts),
             reasons.NO_RULE: now[reasons.NO_RULE],
             reasons.NO_SESSION: now[reasons.NO_SESSION] & before[reasons.NO_SESSION],
             reasons.EXPIRED: days_of(ts) > expiry.toordinal(),
@@ -119,10 +115,7 @@ class ChainImport:
             reasons.CONFLICT: other,
             reasons.SUPERSEDED: part.ts < _latest_in_minute(ts, part.ts),
         }
-        good = np.ones(len(part), np.bool_)
-        for reason, bad in checks.items():
-            self._report.reject(reason, part.line[good & bad], underlying, part.ts[good & bad])
-            good &= ~bad
+        good = self._job.reject(checks, part, underlying)
         if good.any():
             self._store_rows(underlying, expiry, part[good], ts[good], leg[good])
 
@@ -133,7 +126,7 @@ class ChainImport:
         first = np.ones(len(part), np.bool_)
         first[1:] = (ts[1:] != ts[:-1]) | (strike[1:] != strike[:-1])
         place = np.cumsum(first) - 1
-        lot = lot_size(short_name_of(underlying), expiry) if self._options.oi_unit == "contracts" else 1
+        lot = lot_size(short_name_of(underlying), expiry) if self._job.options.oi_unit == "contracts" else 1
         columns: dict[str, NDArray[np.float64]] = {}
         for code, side in enumerate(("ce", "pe")):
             rows = leg == code if "option_type" in part.texts else np.ones(len(part), np.bool_)
@@ -144,17 +137,41 @@ class ChainImport:
                 if quote in _IN_LOTS:
                     column *= lot
                 if quote == "ltp":
-                    self._report.note("premiums of zero, stored as unknown", int((column == 0).sum()))
+                    self._job.report.note("premiums of zero, stored as unknown", int((column == 0).sum()))
                     column[column == 0] = np.nan
         spot = part.numbers.get("spot", np.full(len(part), np.nan))[first]
         columns["spot"] = np.where(spot > 0, spot, np.nan)
-        rows_written = ChainColumns(
+        rows = ChainColumns(
             ts[first], np.full(int(first.sum()), expiry.toordinal(), np.int64), strike[first], **columns
         )
-        self._store.add_chain(underlying, rows_written, self._source)
-        self._report.rows_accepted += len(part)
-        self._report.wrote(underlying, len(rows_written))
-        self._days |= {(underlying, day) for day in np.unique(days_of(ts)).tolist()}
+        self._write_changes(underlying, expiry, rows, part, place)
+
+    def _write_changes(
+        self, underlying: str, expiry: date, rows: ChainColumns, part: Batch, place: NDArray[np.int64]
+    ) -> None:
+        """Write what the store lacks; ``place`` is the row each of the file's rows went into."""
+        job = self._job
+        stored = job.store.chain(underlying, int(rows.ts[0]), int(rows.ts[-1]) + NANOS_PER_SECOND, expiry)
+        strikes = np.unique(np.concatenate([rows.strike, stored.strike]))
+        old, new = (np.stack([getattr(columns, name) for name in _VALUES]) for columns in (stored, rows))
+        against = Held.match(_keys(rows, strikes), new, _keys(stored, strikes), old)
+        differs = against.differs
+        lines = part.line[np.unique(place, return_index=True)[1]]
+        by_row = against.changes(differs, lines, _VALUES)
+        refused = np.flatnonzero(differs[place])[:EXAMPLES]
+        details = {int(part.line[row]): by_row.get(int(lines[place[row]]), "") for row in refused}
+        good = job.reject({reasons.REPLACES: differs[place] & (not job.options.force)}, part, underlying, details)
+        taken = np.ones(len(rows), np.bool_) if job.options.force else ~differs
+        job.report.replace(lines[differs & taken], underlying, rows.ts[differs & taken], by_row)
+        write = taken & ~against.same
+        if write.any():
+            job.store.add_chain(underlying, rows[write], job.source)
+        counts = [int(chosen.sum()) for chosen in (~against.held, against.same, differs & taken)]
+        job.report.took(underlying, new=counts[0], unchanged=counts[1], replaced=counts[2])
+        job.report.rows_accepted += int(good.sum())
+        if "option_type" in part.texts:
+            self._legs_read += int(good.sum())
+        self._days |= {(underlying, day) for day in np.unique(days_of(rows.ts[taken])).tolist()}
 
     def _legs(self, part: Batch) -> NDArray[np.int8]:
         """0 for a call, 1 for a put, -1 unreadable; 0 throughout when a row holds both."""
@@ -167,7 +184,7 @@ class ChainImport:
 
     def _measure(self, underlying: str, day: date) -> None:
         """Market measures of the day's nearest expiry, known when the snapshot was."""
-        chain = self._store.chain(underlying, *day_range(day))
+        chain = self._job.store.chain(underlying, *day_range(day))
         chain = chain[chain.expiry == chain.expiry.min()]
         ts, offsets = np.unique(chain.ts, return_index=True)
         measures = measure_many(
@@ -178,9 +195,14 @@ class ChainImport:
         )
         names = ("pcr", "pcr_velocity", "oi_wall_above", "oi_wall_below", "max_pain", "total_oi", "spot", "smart_trend")
         known = {name: getattr(measures, name) for name in (*names, "ce_oi_change", "pe_oi_change")}
-        self._store.add_market_stats(underlying, StatsColumns.of(ts, **known), self._source)
-        expected = self._calendar.session(day, Segment.FO).minutes
-        self._store.mark_day(underlying, day, DayRecord(len(ts), expected, self._source), kind="chain")
+        self._job.store.add_market_stats(underlying, StatsColumns.of(ts, **known), self._job.source)
+        expected = self._job.calendar.session(day, Segment.FO).minutes
+        self._job.store.mark_day(underlying, day, DayRecord(len(ts), expected, self._job.source), kind="chain")
+
+
+def _keys(rows: ChainColumns, strikes: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One number for the second and the strike of each row of an expiry, ascending as the rows are."""
+    return rows.ts // NANOS_PER_SECOND * len(strikes) + np.searchsorted(strikes, rows.strike)
 
 
 def _minute(ts: NDArray[np.int64]) -> NDArray[np.int64]:

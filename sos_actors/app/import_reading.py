@@ -1,58 +1,28 @@
-"""Reads a user's CSV or Parquet file in batches and finds our columns in it; knows nothing of what they mean."""
+"""Reads a user's CSV or Parquet file in batches, in whatever dialect; knows nothing of what the columns mean."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.app.import_report import ImportOptions
+from sos_actors.app.import_columns import NUMBERS, TEXTS, find_columns, unused_columns
+from sos_actors.app.import_report import EXAMPLES, ImportOptions, ImportReport
+from sos_actors.app.import_times import TimeReader
 from sos_actors.errors import ImportRefusedError
 
 if TYPE_CHECKING:
     import polars as pl
 
-_QUOTES = {
-    "ltp": ("ltp", "lastprice", "last", "close", "premium"),
-    "oi": ("oi", "openinterest", "openint"),
-    "volume": ("volume", "vol", "v", "totaltradedvolume"),
-    "iv": ("iv", "impliedvolatility"),
-    "oi_change": ("oichange", "oichg", "changeinoi", "chginoi", "changeinopeninterest"),
-}
-TEXTS = ("symbol", "underlying", "option_type", "expiry")
-NUMBERS: dict[str, tuple[str, ...]] = {
-    "candles": ("open", "high", "low", "close", "volume", "oi"),
-    "options": ("strike", "open", "high", "low", "close", "volume", "oi"),
-    "chain": ("strike", "spot", *_QUOTES, *(f"{leg}_{name}" for leg in ("ce", "pe") for name in _QUOTES)),
-}
-_NAMES: dict[str, tuple[str, ...]] = {
-    "timestamp": ("timestamp", "datetime", "ts", "dateandtime"),
-    "date": ("date", "day", "tradedate"),
-    "time": ("time",),
-    "symbol": ("symbol", "ticker", "tradingsymbol", "scrip", "stock", "instrument"),
-    "underlying": ("underlying", "underlyingsymbol"),
-    "open": ("open", "o", "openprice"),
-    "high": ("high", "h", "highprice"),
-    "low": ("low", "l", "lowprice"),
-    "close": ("close", "c", "closeprice"),
-    "strike": ("strike", "strikeprice"),
-    "option_type": ("optiontype", "type", "right", "cepe"),
-    "expiry": ("expiry", "expirydate"),
-    "spot": ("spot", "spotprice", "underlyingvalue", "underlyingprice"),
-    **_QUOTES,
-    **{f"ce_{name}": tuple(p + a for p in ("ce", "call", "calls") for a in names) for name, names in _QUOTES.items()},
-    **{f"pe_{name}": tuple(p + a for p in ("pe", "put", "puts") for a in names) for name, names in _QUOTES.items()},
-}
-_FORMATS = (
-    *("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M"),
-    *("%Y/%m/%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y%m%d %H:%M:%S", "%Y%m%d %H:%M"),
-)
-_ZONE = r"(:\d\d(?:\.\d+)?)\s*(Z|[+-]\d\d:?\d\d)$"
+_GROUPED = r"^[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d*)?$"
+"""Thousands separated, as in Excel (4,094.40) or in India (1,23,456)."""
+_DELIMITERS = ",;\t|"
+_SPREADSHEET = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +36,8 @@ class Batch:
         garbled: bool (n,), something that is not a number stands where one should.
         texts: name to strings (n,), stripped, empty where missing.
         numbers: name to float64 (n,), NaN where missing.
+        cells: line to the cell that could not be read, of the first few such rows.
+        overruled: name to the distinct texts of a column in place of which a constant was taken.
     """
 
     line: NDArray[np.int64]
@@ -74,6 +46,8 @@ class Batch:
     garbled: NDArray[np.bool_]
     texts: dict[str, NDArray[np.str_]]
     numbers: dict[str, NDArray[np.float64]]
+    cells: Mapping[int, str] = field(default_factory=dict)
+    overruled: Mapping[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.line)
@@ -86,57 +60,69 @@ class Batch:
         )
 
 
-def read_batches(path: Path, options: ImportOptions) -> Iterator[Batch]:
-    """The file in pieces of about ``options.batch_rows``.
+def read_batches(path: Path, options: ImportOptions, report: ImportReport) -> Iterator[Batch]:
+    """The file in pieces of about ``options.batch_rows``; notes in the report which columns go unused.
 
     Raises:
         ImportRefusedError: no such file, not CSV or Parquet, or a column that must be there is not.
     """
     import polars as pl
 
-    if not path.is_file():
-        raise ImportRefusedError(f"There is no file {path}.")
     line = 2
     try:
-        frame = pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_csv(path, infer_schema=False)
-        found = find_columns(frame.collect_schema().names(), options)
+        frame = _scan(path)
+        names = frame.collect_schema().names()
+        found = find_columns(names, options)
+        report.unused_columns += unused_columns(names, found)
+        if "volume" not in found and "volume" not in options.constants and options.kind != "chain":
+            report.remarks.append("no volume column was found: volume unknown")
+        day = found.get("timestamp") or found["date"]
+        times = TimeReader(
+            options.timezone, options.date_format, lambda: frame.select(pl.col(day).cast(pl.String)).collect()[day]
+        )
         for piece in frame.collect_batches(chunk_size=options.batch_rows, maintain_order=True):
-            yield _batch(piece, found, options, line)
+            yield _batch(piece, found, options, times, line)
             line += len(piece)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ImportRefusedError(f"{path} cannot be read as {path.suffix.lstrip('.') or 'a table'}: {error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise ImportRefusedError(f"{path} cannot be read: {_plainly(path, error)}") from error
+    except OSError as error:
+        reason = error.strerror or "the file ends too early or is damaged"
+        raise ImportRefusedError(f"{path} cannot be read: {reason}.") from error
 
 
-def find_columns(names: list[str], options: ImportOptions) -> dict[str, str]:
-    """Our names to the file's: what the user said first, then the usual spellings.
+def _scan(path: Path) -> pl.LazyFrame:
+    import polars as pl
 
-    Raises:
-        ImportRefusedError: the user named something that does not exist.
-    """
-    wanted = ("timestamp", "date", "time", *TEXTS, *NUMBERS[options.kind])
-    for ours in (*options.columns, *options.constants):
-        if ours not in wanted:
-            raise ImportRefusedError(f"{options.kind} have no field {ours!r}; the fields are {', '.join(wanted)}.")
-    for ours, theirs in options.columns.items():
-        if theirs not in names:
-            raise ImportRefusedError(f"The file has no column {theirs!r} (for {ours}); it has {', '.join(names)}.")
-    plain = {re.sub(r"[^a-z0-9%]", "", name.lower()): name for name in reversed(names)}
-    found = {}
-    for ours in wanted:
-        spelling = next((plain[alias] for alias in _NAMES[ours] if alias in plain), None)
-        if chosen := options.columns.get(ours) or spelling:
-            found[ours] = chosen
-    if "timestamp" not in found:
-        if not {"date", "time"} & found.keys():
-            raise ImportRefusedError(
-                f"No column looks like a time: name it with --map timestamp=...; the file has {names}."
-            )
-        if len({"date", "time"} & found.keys()) == 1:
-            found["timestamp"] = found.pop("date", "") or found.pop("time")
-    return found
+    if not path.is_file():
+        raise ImportRefusedError(f"There is no file {path}.")
+    if path.suffix == ".parquet":
+        return pl.scan_parquet(path)
+    with path.open("rb") as raw:
+        start = raw.read(4)
+    if start == _SPREADSHEET:
+        raise ImportRefusedError(f"{path} is a spreadsheet or an archive: save the sheet as CSV.")
+    with gzip.open(path) if start[:2] == b"\x1f\x8b" else path.open("rb") as stream:
+        heading = stream.readline().decode("utf-8", "replace")
+    if not heading.strip():
+        raise ImportRefusedError(f"{path} is empty or does not begin with the names of its columns.")
+    # The first of equals: a comma, as in a file of one column.
+    separator = max(_DELIMITERS, key=heading.count)
+    return pl.scan_csv(path, infer_schema=False, separator=separator)
 
 
-def _batch(piece: pl.DataFrame, found: dict[str, str], options: ImportOptions, line: int) -> Batch:
+def _plainly(path: Path, error: Exception) -> str:
+    """What a library's message means for a trader."""
+    text = str(error)
+    if path.suffix == ".parquet":
+        return "it is not a Parquet file, or it is damaged."
+    if "more fields" in text:
+        return "a line has more values than the heading has columns. Put numbers with commas in quotes."
+    if "utf-8" in text.lower() or "utf8" in text.lower():
+        return "its text is not UTF-8. Save it as 'CSV UTF-8'."
+    return "it is not CSV, or it is damaged."
+
+
+def _batch(piece: pl.DataFrame, found: dict[str, str], options: ImportOptions, times: TimeReader, line: int) -> Batch:
     import polars as pl
 
     size = len(piece)
@@ -145,63 +131,45 @@ def _batch(piece: pl.DataFrame, found: dict[str, str], options: ImportOptions, l
         if "timestamp" in found
         else piece[found["date"]].cast(pl.String) + " " + piece[found["time"]].cast(pl.String)
     )
-    ts, timed = instants(when, options.timezone)
-    texts, numbers, garbled = {}, {}, np.zeros(size, np.bool_)
-    for ours in (*TEXTS, *NUMBERS[options.kind]):
+    ts, timed = times.instants(when)
+    cells = _cells("time", when, ~timed, line)
+    texts, numbers, garbled, overruled = {}, {}, np.zeros(size, np.bool_), {}
+    for ours in (*TEXTS[options.kind], *NUMBERS[options.kind]):
         if ours in options.constants:
             column = pl.repeat(options.constants[ours], size, dtype=pl.String, eager=True)
+            if ours in found and ours in TEXTS[options.kind]:
+                overruled[ours] = piece[found[ours]].cast(pl.String).str.strip_chars().unique().drop_nulls().to_list()
         elif ours in found:
             column = piece[found[ours]]
         else:
             continue
-        if ours in TEXTS:
-            texts[ours] = column.cast(pl.String).fill_null("").str.strip_chars().to_numpy().astype(np.str_)
+        if ours in TEXTS[options.kind]:
+            column = column.cast(pl.String).fill_null("").str.strip_chars()
+            column = times.expiries(column) if ours == "expiry" else column
+            texts[ours] = column.to_numpy().astype(np.str_)
             continue
-        if column.dtype == pl.String:
-            column = column.str.strip_chars().replace("", None)
-        values = column.cast(pl.Float64, strict=False)
-        garbled |= (values.is_null() & column.is_not_null()).to_numpy() | values.is_infinite().fill_null(
-            False
-        ).to_numpy()
-        numbers[ours] = values.fill_null(np.nan).to_numpy().astype(np.float64)
-    return Batch(np.arange(line, line + size, dtype=np.int64), ts, timed, garbled, texts, numbers)
+        numbers[ours], bad = _floats(column)
+        cells |= _cells(found.get(ours, ours), column, bad & ~garbled, line)
+        garbled |= bad
+    lines = np.arange(line, line + size, dtype=np.int64)
+    return Batch(lines, ts, timed, garbled, texts, numbers, cells, overruled)
 
 
-def instants(when: pl.Series, timezone: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Times in any of the usual forms as UnixNanos, and which of them could be read.
-
-    Numbers are epoch seconds, milli-, micro- or nanoseconds, told apart by their size (source: 1e11 seconds is the
-    year 5138, 1e11 milliseconds is 1973). Text without a zone, and day before month, is in ``timezone``.
-    """
+def _floats(column: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """A column as float64, NaN where empty, and which cells hold something that is no finite number."""
     import polars as pl
 
-    if when.dtype == pl.Date:
-        when = when.cast(pl.Datetime("ns"))
-    if isinstance(when.dtype, pl.Datetime):
-        zoned = when if when.dtype.time_zone else when.dt.replace_time_zone(timezone)
-        return _known(zoned.dt.cast_time_unit("ns").to_physical())
-    if when.dtype == pl.String:
-        when = when.str.strip_chars().str.strip_suffix(".0")
-    numbers = when.cast(pl.Int64, strict=False)
-    if numbers.null_count() <= when.null_count() + len(when) // 2:
-        scale = pl.Series(
-            np.select(
-                [np.abs(numbers.fill_null(0).to_numpy()) < limit for limit in (1e11, 1e14, 1e17)],
-                [10**9, 10**6, 1000],
-                1,
-            )
-        )
-        return _known(numbers * scale)
-    text = when.cast(pl.String).str.replace("T", " ")
-    frame = pl.DataFrame({"text": text.str.replace(_ZONE, "$1"), "zone": text.str.extract(_ZONE, 2)})
-    local = pl.coalesce(pl.col("text").str.to_datetime(form, strict=False, time_unit="ns") for form in _FORMATS)
-    digits = pl.col("zone").str.replace("Z", "+0000").str.replace(":", "")
-    minutes = digits.str.slice(1, 2).cast(pl.Int64) * 60 + digits.str.slice(3, 2).cast(pl.Int64)
-    offset = pl.when(digits.str.starts_with("-")).then(-minutes).otherwise(minutes)
-    unzoned = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").dt.epoch("ns")
-    at = pl.when(pl.col("zone").is_null()).then(unzoned).otherwise(local.dt.epoch("ns") - offset * 60_000_000_000)
-    return _known(frame.select(at.alias("at"))["at"])
+    if column.dtype == pl.String:
+        column = column.str.strip_chars().replace("", None)
+    values = column.cast(pl.Float64, strict=False)
+    if column.dtype == pl.String and values.null_count() > column.null_count():
+        grouped = column.str.contains(_GROUPED).fill_null(False)
+        column = column.str.replace_all(",", "").zip_with(grouped, column)
+        values = column.cast(pl.Float64, strict=False)
+    bad = (values.is_null() & column.is_not_null()) | values.is_infinite().fill_null(False)
+    return values.fill_null(np.nan).to_numpy().astype(np.float64), bad.to_numpy()
 
 
-def _known(nanos: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    return nanos.fill_null(0).to_numpy().astype(np.int64), nanos.is_not_null().to_numpy()
+def _cells(name: str, column: pl.Series, bad: NDArray[np.bool_], line: int) -> dict[int, str]:
+    rows = np.flatnonzero(bad)[:EXAMPLES].tolist()
+    return {line + row: f"{name} is empty" if column[row] is None else f"{name} {column[row]!r}" for row in rows}

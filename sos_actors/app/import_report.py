@@ -30,6 +30,8 @@ NO_RULE = "on a day the calendar knows nothing about"
 EXPIRED = "after the contract's expiry"
 DUPLICATE = "the same row again"
 CONFLICT = "a second row for the same minute with other values (the first is kept)"
+REPLACES = "another row is stored for the same minute (kept; --force replaces it)"
+FUTURE = "in the future"
 SUPERSEDED = "a later snapshot of the same minute replaced it"
 
 
@@ -42,9 +44,12 @@ class ImportOptions:
         columns: our name to the file's, for example ``{"open": "Open"}``; the usual names are recognised without.
         constants: our name to a value for every row, for example ``{"expiry": "2024-01-10"}``; stronger than a column.
         oi_unit: what open interest is counted in; ``contracts`` is multiplied by the lot (a chain's volume too).
-        timezone: of times without one, an IANA name.
+        timezone: of times without one, an IANA name or ``IST``.
+        date_format: ``dmy``, ``mdy`` or a strptime pattern; found out when empty.
         label: whether a bar's time is its open or its close. Snapshots of a chain are labelled when they were known.
         source: stored beside each row; the file's name when empty.
+        force: replace stored rows by different ones, and import what looks like a mistake.
+        new_symbol: take a share on trust even if its name is close to a known one.
         batch_rows: rows in memory at a time.
     """
 
@@ -53,8 +58,11 @@ class ImportOptions:
     constants: Mapping[str, str] = field(default_factory=dict)
     oi_unit: Literal["units", "contracts"] = "units"
     timezone: str = "Asia/Kolkata"
+    date_format: str = ""
     label: Literal["open", "close"] = "open"
     source: str = ""
+    force: bool = False
+    new_symbol: bool = False
     batch_rows: int = 250_000
 
     def __post_init__(self) -> None:
@@ -66,6 +74,10 @@ class ImportOptions:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ImportRefusedError(f"{name} is {getattr(self, name)!r}; it may be {' or '.join(allowed)}.")
+        if self.date_format not in ("", "dmy", "mdy") and "%" not in self.date_format:
+            raise ImportRefusedError(
+                f"The date format is {self.date_format!r}; it may be dmy, mdy or a pattern like '%d/%m/%Y %H:%M'."
+            )
 
 
 @dataclass(slots=True)
@@ -85,9 +97,13 @@ class ImportReport:
         rows_read: data rows of the file.
         rows_accepted: rows written (or, in a chain of one row a leg, merged into one that was).
         rejected: by reason; their counts and ``rows_accepted`` add up to ``rows_read``.
-        symbols: bars or snapshot rows written of each canonical symbol.
+        symbols: bars or snapshot rows accepted of each canonical symbol.
+        new, unchanged, replaced: bars or snapshot rows, against what the store held.
+        replacements: the first replaced rows, old -> new.
         new_symbols: accepted though no instrument master knows them.
-        notes: remarks on accepted rows, for example premiums of zero stored as unknown; text to count.
+        notes: on accepted rows, for example premiums of zero stored as unknown; text to count.
+        remarks: on the whole file.
+        unused_columns: of the file, nothing was read from them.
     """
 
     path: Path
@@ -97,6 +113,12 @@ class ImportReport:
     symbols: dict[str, int] = field(default_factory=dict)
     new_symbols: list[str] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
+    new: int = 0
+    unchanged: int = 0
+    replaced: int = 0
+    replacements: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    unused_columns: list[str] = field(default_factory=list)
 
     @property
     def rows_rejected(self) -> int:
@@ -104,7 +126,12 @@ class ImportReport:
         return sum(rejection.count for rejection in self.rejected.values())
 
     def reject(
-        self, reason: str, lines: NDArray[np.int64], what: str = "", ts: NDArray[np.int64] | None = None
+        self,
+        reason: str,
+        lines: NDArray[np.int64],
+        what: str = "",
+        ts: NDArray[np.int64] | None = None,
+        details: Mapping[int, str] | None = None,
     ) -> None:
         """Count rows under a reason.
 
@@ -113,26 +140,39 @@ class ImportReport:
             lines: int64 (n,), their lines in the file.
             what: the symbol, for the examples.
             ts: int64 (n,), UnixNanos, for the examples.
+            details: line to what is wrong in it, for the examples.
         """
         if not len(lines):
             return
         rejection = self.rejected.setdefault(reason, Rejection())
         for row in range(min(len(lines), EXAMPLES - len(rejection.examples))):
-            when = "" if ts is None else _ist(int(ts[row]))
-            parts = (f"line {lines[row]}", when, what)
-            rejection.examples.append(", ".join(part for part in parts if part))
+            rejection.examples.append(_example(int(lines[row]), what, None if ts is None else int(ts[row]), details))
         rejection.count += len(lines)
+
+    def replace(self, lines: NDArray[np.int64], what: str, ts: NDArray[np.int64], details: Mapping[int, str]) -> None:
+        """Keep the first examples of rows that replace others; arguments as ``reject``."""
+        for row in range(min(len(lines), EXAMPLES - len(self.replacements))):
+            self.replacements.append(_example(int(lines[row]), what, int(ts[row]), details))
 
     def note(self, text: str, count: int) -> None:
         """Count a remark on accepted rows."""
         if count:
             self.notes[text] = self.notes.get(text, 0) + count
 
-    def wrote(self, symbol: str, rows: int) -> None:
-        """Count rows written."""
-        self.symbols[symbol] = self.symbols.get(symbol, 0) + rows
+    def took(self, symbol: str, *, new: int, unchanged: int, replaced: int) -> None:
+        """Count bars or snapshot rows against the store."""
+        self.symbols[symbol] = self.symbols.get(symbol, 0) + new + unchanged + replaced
+        self.new += new
+        self.unchanged += unchanged
+        self.replaced += replaced
 
 
-def _ist(nanos: int) -> str:
+def _example(line: int, what: str, ts: int | None, details: Mapping[int, str] | None) -> str:
+    parts = (f"line {line}", "" if ts is None else ist_text(ts), what, (details or {}).get(line, ""))
+    return ", ".join(part for part in parts if part)
+
+
+def ist_text(nanos: int) -> str:
+    """UnixNanos as the time in India, ``2026-01-16 09:15:00``."""
     seconds = np.datetime64(nanos // NANOS_PER_SECOND + IST_OFFSET_S, "s")
     return str(seconds).replace("T", " ")

@@ -1,8 +1,7 @@
-"""Rows of a user's file sorted out: grouped by key, duplicates told apart, symbols and expiries understood."""
+"""Rows of a user's file sorted out: grouped by key, duplicates told apart, days and expiries understood."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -10,58 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.app.import_report import NO_RULE, NO_SESSION, ImportReport
-from sos_actors.errors import MarketRuleError, UnknownSymbolError
+from sos_actors.app.import_report import NO_RULE, NO_SESSION
+from sos_actors.errors import MarketRuleError
 from sos_actors.market.calendar import Calendar
-from sos_actors.market.instruments import SymbolMaster
-from sos_actors.market.symbols import canonical_for, parse_contract_symbol
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, OptionType, Segment
 
 DAY_NS = 86_400 * NANOS_PER_SECOND
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-_NEW_SHARE = re.compile(r"[A-Z0-9&-]+")
-_ALIASES = {"NIFTY50": "NIFTY", "NIFTY 50": "NIFTY", "NIFTYBANK": "BANKNIFTY", "NIFTY BANK": "BANKNIFTY"}
 _EXPIRY_FORMATS = ("%Y-%m-%d", "%d-%b-%Y", "%d-%m-%Y", "%d%b%y", "%d%b%Y", "%d %b %y", "%d %b %Y", "%Y%m%d", "%d/%m/%Y")
 _LEGS = {
     **dict.fromkeys(("CE", "C", "CALL"), OptionType.CE),
     **dict.fromkeys(("PE", "P", "PUT"), OptionType.PE),
 }
-
-
-class Naming:
-    """Canonical symbols for what a file calls them, each asked of the master once."""
-
-    def __init__(self, master: SymbolMaster, report: ImportReport) -> None:
-        self._master = master
-        self._report = report
-        self._known: dict[str, str | None] = {}
-
-    def symbol(self, text: str, *, shares_may_be_new: bool = False) -> str | None:
-        """The canonical symbol; None when there is none.
-
-        A share the master lacks is taken on trust when ``shares_may_be_new``: people import files of their own, and the
-        built-in master knows a dozen. The report lists them.
-        """
-        if text not in self._known:
-            self._known[text] = self._resolve(text, shares_may_be_new)
-        return self._known[text]
-
-    def _resolve(self, text: str, shares_may_be_new: bool) -> str | None:
-        name = _ALIASES.get(text.upper(), text)
-        try:
-            return self._master.resolve(name).symbol
-        except UnknownSymbolError:
-            pass
-        try:
-            parse_contract_symbol(name)
-            return f"NSE|FO|{name.upper().removeprefix('NSE|FO|')}"
-        except UnknownSymbolError:
-            pass
-        short = name.upper().removeprefix("NSE:").removeprefix("NSE|EQ|")
-        if not shares_may_be_new or not _NEW_SHARE.fullmatch(short):
-            return None
-        self._report.new_symbols.append(canonical_for(short))
-        return canonical_for(short)
 
 
 def groups(*columns: NDArray[Any]) -> Iterator[NDArray[np.int64]]:

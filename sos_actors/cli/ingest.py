@@ -18,6 +18,7 @@ from sos_actors.config import Config
 from sos_actors.errors import UsageError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import SymbolMaster
+from sos_actors.runtime.clock import wall_time
 from sos_actors.store.database import Store
 
 EXAMPLE = """
@@ -33,7 +34,8 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers, "ingest",
         "Import market data from a file of yours: CSV (also gzipped) or Parquet.\n\n"
         "Nothing bad goes in silently: rows that are refused are counted by reason, with the first examples. Importing "
-        "a file twice changes nothing; an interrupted import is gone on with by the same command.",
+        "a file twice changes nothing; an interrupted import is gone on with by the same command. A row is never "
+        "replaced by a different one unless --force is given.",
         EXAMPLE,
     )  # fmt: skip
     parser.add_argument("--file", type=Path, action="append", metavar="FILE", help="what to import; repeatable")
@@ -50,12 +52,23 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--oi-unit", choices=("units", "contracts"), default="units", help="what open interest counts (default units)"
     )
-    parser.add_argument("--timezone", default="Asia/Kolkata", help="of times without one (default Asia/Kolkata)")
+    parser.add_argument("--timezone", default="Asia/Kolkata", help="of times without one (default Asia/Kolkata, IST)")
+    parser.add_argument(
+        "--date-format", default="", metavar="FORMAT",
+        help="dmy, mdy or a strptime pattern (%%d/%%m/%%Y %%H:%%M), where the file itself does not tell",
+    )  # fmt: skip
+    parser.add_argument(
+        "--new-symbol", action="store_true", help="take a share on trust whose name is close to a known one"
+    )
     parser.add_argument(
         "--label", choices=("open", "close"), default="open", help="what a bar's time is: its open (default) or close"
     )
     parser.add_argument("--source", default="", help="name kept beside each row (default the file's name)")
-    parser.add_argument("--force", action="store_true", help="set a damaged month aside and begin it anew")
+    parser.add_argument(
+        "--force", action="store_true",
+        help="replace stored rows by different ones, import what looks like a mistake (hours, --set beside a column), "
+        "and set damaged months aside to begin them anew",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the reports as one JSON document")
 
 
@@ -65,11 +78,14 @@ def run(args: argparse.Namespace, config: Config) -> int:
         raise UsageError("Say which file to import: sos ingest --file FILE. `sos ingest --help` has examples.")
     options = ImportOptions(
         kind=args.kind, columns=_pairs("--map", args.map), constants=_pairs("--set", args.set), oi_unit=args.oi_unit,
-        timezone=args.timezone, label=args.label, source=args.source,
+        timezone=args.timezone, date_format=args.date_format, label=args.label, source=args.source, force=args.force,
+        new_symbol=args.new_symbol,
     )  # fmt: skip
-    missing = [path for path in args.file if not path.is_file()]
-    if missing:
-        raise UsageError(f"--file {missing[0]}: there is no such file.")
+    for path in args.file:
+        if path.is_dir():
+            raise UsageError(f"--file {path}: this is a folder; name the files in it, each with --file.")
+        if not path.is_file():
+            raise UsageError(f"--file {path}: there is no such file.")
     calendar, master = Calendar.default(), symbol_master(config)
     with Store.open(config.paths.data_dir, origin="real", commit_rows=config.store.commit_rows) as store:
         if args.force:
@@ -95,7 +111,7 @@ def _import(
             done = rows
 
         try:
-            return import_file(store, path, options, calendar, master, count)
+            return import_file(store, path, options, calendar, master, count, wall_time())
         except KeyboardInterrupt:
             raise _Interrupted(path, done) from None
 
@@ -127,6 +143,12 @@ def _lines(report: ImportReport) -> list[str]:
     for symbol, rows in sorted(report.symbols.items()):
         new = "  (taken on trust: no instrument list names it)" if symbol in report.new_symbols else ""
         lines.append(f"  {rows:>11,}  {symbol}{new}")
+    if report.rows_accepted:
+        lines.append(f"               {report.new:,} new, {report.unchanged:,} unchanged, {report.replaced:,} REPLACED")
+    lines += [f"               {example}" for example in report.replacements]
+    if report.unused_columns:
+        lines.append(f"               unused columns: {', '.join(report.unused_columns)}")
+    lines += [f"               {remark}" for remark in report.remarks]
     for text, count in report.notes.items():
         lines.append(f"  {count:>11,}  noted: {text}")
     for reason, rejection in sorted(report.rejected.items(), key=lambda item: -item[1].count):
@@ -143,6 +165,10 @@ def _document(report: ImportReport) -> dict[str, Any]:
         "rows_rejected": report.rows_rejected,
         "symbols": dict(sorted(report.symbols.items())),
         "new_symbols": report.new_symbols,
+        "stored": {"new": report.new, "unchanged": report.unchanged, "replaced": report.replaced},
+        "replacements": report.replacements,
+        "unused_columns": report.unused_columns,
+        "remarks": report.remarks,
         "notes": report.notes,
         "rejected": {
             reason: {"count": rejection.count, "examples": rejection.examples}

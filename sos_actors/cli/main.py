@@ -35,16 +35,17 @@ FINE, NO, WRONG_USE, A_BUG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 70, 130, 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: `sys.argv[1:]`) and return its exit status."""
     words = with_dashes(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in words
+    return _flushed(_guarded(words, "--debug" in words))
+
+
+def _guarded(words: list[str], debug: bool) -> int:
     try:
-        status = _run(words)
-        sys.stdout.flush()
+        return _run(words)
     except SosError as error:
         return _complain(str(error), debug, WRONG_USE if isinstance(error, ConfigError | UsageError) else NO)
     except KeyboardInterrupt as stop:  # a command may say what is safe
         return _complain(str(stop) or "Stopped.", debug, INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
         return PIPE_CLOSED
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
@@ -52,6 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:
         traceback.print_exc()
         return _complain("That is a bug in SOS; please report it with the lines above.", False, A_BUG)
+
+
+def _flushed(status: int) -> int:
+    """Write out what is still held back; where that fails it is dropped, else Python complains while it exits."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return PIPE_CLOSED
+        return status or _complain(f"The output could not be written: {error.strerror}.", False, NO)
     return status
 
 

@@ -62,6 +62,7 @@ def render_summary(document: Record, width: int, colour: bool) -> str:
             _groups(summary["by_regime"], "regime", "Regime", width, paint),
         ]
     blocks += [_charges(summary, width), _reasons(summary, width, paint), _doubts(document, width, paint)]
+    blocks.append(_unknowns(summary, width, paint))
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks if block)
 
 
@@ -186,7 +187,7 @@ def _reasons(summary: Record, width: int, paint: Paint) -> list[str]:
 
 
 def _doubts(document: Record, width: int, paint: Paint) -> list[str]:
-    """What lessens the figures: missing bars, prices that no market made, expressions that failed."""
+    """What lessens the figures: missing bars, prices that no market made."""
     summary = document["summary"]
     short = [session for session in document["sessions"] if session["bars"] < session["expected"]]
     texts = []
@@ -197,8 +198,19 @@ def _doubts(document: Record, width: int, paint: Paint) -> list[str]:
     guessed = " and ".join(f"{plural(priced[name], 'trade')} from the {name}" for name in priced if name != "candles")
     if guessed:
         texts.append(f"Not priced from the contract's own candles: {guessed}.")
-    texts += [
-        f"{error['strategy']}: {plural(error['count'], 'failure')} of {error['expression']}"
-        for error in summary["expression_errors"]
-    ]
     return [paint(line, YELLOW) for text in texts for line in _wrapped(text, width, "  ")]
+
+
+def _unknowns(summary: Record, width: int, paint: Paint) -> list[str]:
+    """Expressions that met a value nobody knew yet, so that the pattern did not go on."""
+    errors = summary["expression_errors"]
+    if not errors:
+        return []
+    title = "Conditions that met an unknown value"
+    lines = [paint(title, DIM), paint("-" * len(title), DIM)]
+    for error in errors[:MOST_REASONS]:
+        times = "once" if error["count"] == 1 else f"{format_count(error['count'])} times"
+        text = f"{error['strategy']}: could not be evaluated {times}: {error['expression']}"
+        lines += _wrapped(text, width, "  ")
+    more = errors[MOST_REASONS:]
+    return lines + ([f"and {plural(len(more), 'other expression')}: see the report"] if more else [])

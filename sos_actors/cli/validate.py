@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from sos_actors.cli.arguments import Subparsers, new_command
+from sos_actors.cli.strategies import checked_files
 from sos_actors.config import Config, load_config
-from sos_actors.errors import ConfigError, StrategyError
+from sos_actors.errors import ConfigError
 from sos_actors.strategy.findings import Finding, Severity
-from sos_actors.strategy.load import LoadedStrategy
-from sos_actors.strategy.program import compile_strategies
-from sos_actors.strategy.validate import validate_paths
 
 EXAMPLE = """
 sos validate                               the configuration, and the strategies folder it names
@@ -40,7 +37,7 @@ def run(args: argparse.Namespace, default: Config) -> int:
     """Run the command; 1 when something is wrong. A wrong configuration does not keep the strategies unchecked."""
     config, config_error = _checked_config(args.config, default)
     paths: list[Path] = args.paths or [config.paths.strategies]
-    loaded = [_compiled(file) for file in validate_paths(paths).files]
+    loaded = checked_files(paths)
     findings = [finding for file in loaded for finding in file.findings]
     for finding in findings:
         print(finding.render())
@@ -62,17 +59,6 @@ def _checked_config(path: Path | None, default: Config) -> tuple[Config, str]:
         return load_config(path), ""
     except ConfigError as error:
         return default, str(error)
-
-
-def _compiled(file: LoadedStrategy) -> LoadedStrategy:
-    """The file with one more finding when it is fine but for the compiled form, which cannot express it."""
-    if file.strategy is None or file.errors:
-        return file
-    try:
-        compile_strategies((file.strategy,))
-    except StrategyError as error:
-        return replace(file, findings=(*file.findings, Finding(Severity.ERROR, file.path, "$", str(error))))
-    return file
 
 
 def _kinds(findings: Sequence[Finding]) -> str:

@@ -140,23 +140,25 @@ class Engine:
         return numbers
 
     def _session_row(self, ts: int) -> int:
-        """Row of the session of ``ts``, opening a new one; -1 before the first day."""
+        """Row of the session of ``ts``, opening a new one; -1 (no trading) before the first day or the latest one."""
         day = _day_of(ts)
-        if day < self._first_day:
+        if day < self._first_day or (self._days and day < self._days[-1]):
             return -1
-        if not self._days or day != self._days[-1]:
-            self._days.append(day)
+        if not self._days or day > self._days[-1]:
             record = session_records([day], self._rules.calendar, self._rules.risk)
+            self._days.append(day)
             self._grounds = self._grounds._replace(sessions=np.concatenate([self._grounds.sessions, record]))
         return len(self._days) - 1
 
     def _on_bar(self, bar: BarClosed) -> list[Decision]:
         """A bar of a followed symbol steps its patterns, one of anything else is a contract's price.
 
-        Bars outside the symbol's session are left out.
+        Bars outside the symbol's session are left out; those of an earlier day only warm up.
         """
-        row = self._session_row(bar.ts_open)
         day = _day_of(bar.ts_open)
+        if not self._rules.calendar.is_session(day):
+            return []
+        row = self._session_row(bar.ts_open)
         watched = self._watches.get(bar.symbol)
         if watched is None:
             self._board.add(bar, day)

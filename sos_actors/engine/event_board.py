@@ -25,9 +25,11 @@ class EventBoard:
         self._rows: dict[str, list[tuple[int | float, ...]]] = {}
 
     def add(self, bar: BarClosed, day: date) -> None:
-        """Append a closed bar of a contract; a new day forgets the one before."""
-        if day != self._day:
+        """Append a closed bar of a contract; a new day forgets the one before, which then is too late."""
+        if self._day is None or day > self._day:
             self._day, self._rows = day, {}
+        elif day < self._day:
+            return
         volume = np.nan if bar.volume is None else bar.volume
         oi = np.nan if bar.oi is None else bar.oi
         row = (bar.ts_open, bar.open, bar.high, bar.low, bar.close, volume, oi)

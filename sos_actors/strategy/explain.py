@@ -11,7 +11,7 @@ from sos_actors.messages.market import ScreenerAlert, Sentiment
 from sos_actors.strategy.findings import printable
 from sos_actors.strategy.reference import BarRecord, Outcome, ReferenceBar, ReferenceMachine, format_number
 from sos_actors.strategy.tree import Strategy
-from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, Regime
+from sos_actors.types import IST_OFFSET_S, NANOS_PER_MINUTE, NANOS_PER_SECOND, Regime
 
 _T = TypeVar("_T")
 
@@ -21,12 +21,13 @@ class BarExplanation:
     """One bar of one strategy.
 
     Attributes:
-        ts: the bar's open, UnixNanos.
+        ts, closed: the bar's open and close, UnixNanos.
         phase, next_phase: ids of the phases before and after the bar.
         timeout: of the phase it stood in, bars; 0 never.
     """
 
     ts: int
+    closed: int
     phase: str
     next_phase: str
     timeout: int
@@ -37,10 +38,10 @@ class BarExplanation:
         return [self._heading(), *(f"    {_outcome(outcome)}" for outcome in self.record.outcomes), *self._ending()]
 
     def _heading(self) -> str:
-        opened = datetime.fromtimestamp(self.ts // NANOS_PER_SECOND, UTC) + timedelta(seconds=IST_OFFSET_S)
         count = f", {self.record.count}/{self.timeout} bars" if self.timeout and not self.record.timed_out else ""
         blocked = ": the regime allows no entry" if self.record.blocked else ""
-        return f"{opened:%Y-%m-%d %H:%M} {self.phase}{count} [{self.record.regime.name}]{blocked}"
+        opened, closed = _exchange_time(self.ts), _exchange_time(self.closed)
+        return f"{opened:%Y-%m-%d %H:%M}-{closed:%H:%M} {self.phase}{count} [{self.record.regime.name}]{blocked}"
 
     def _ending(self) -> list[str]:
         record = self.record
@@ -65,6 +66,7 @@ def explain(
     sentiments: Sequence[Sentiment | None] = (),
     screeners: Sequence[ScreenerAlert | None] = (),
     regimes: Sequence[Regime] = (),
+    moments: Sequence[int] = (),
 ) -> list[BarExplanation]:
     """Run the reference machine over bars and tell what happened on each.
 
@@ -73,7 +75,9 @@ def explain(
         bars: closed bars of the strategy's timeframe, oldest first.
         sentiments, screeners, regimes: what was known when the bar of the same index closed; shorter means unknown
             afterwards (a regime that is not given is the sentiment's).
+        moments: when the bars closed, UnixNanos; not given, a timeframe after they opened.
     """
+    length = strategy.timeframe_minutes * NANOS_PER_MINUTE
     machine = ReferenceMachine(strategy, record_operands=True)
     explanations = []
     for index, bar in enumerate(bars):
@@ -82,13 +86,18 @@ def explain(
         assert record is not None
         phase = strategy.phases[record.phase]
         next_phase = strategy.phases[record.next_phase]
-        explanations.append(BarExplanation(bar.ts, phase.id, next_phase.id, phase.timeout, record))
+        closed = _at(moments, index) or bar.ts + length
+        explanations.append(BarExplanation(bar.ts, closed, phase.id, next_phase.id, phase.timeout, record))
     return explanations
 
 
 def render(explanations: Iterable[BarExplanation]) -> list[str]:
     """All bars as lines of text."""
     return [line for explanation in explanations for line in explanation.lines()]
+
+
+def _exchange_time(ts: int) -> datetime:
+    return datetime.fromtimestamp(ts // NANOS_PER_SECOND, UTC) + timedelta(seconds=IST_OFFSET_S)
 
 
 def _at(values: Sequence[_T | None], index: int) -> _T | None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from sos_actors.strategy.document import MAX_BYTES, DocumentError, read_document, repetitions
 from sos_actors.strategy.fields import Fields, Findings, type_name
 from sos_actors.strategy.findings import Finding, Severity
-from sos_actors.strategy.phases import PhaseReader
+from sos_actors.strategy.phases import OPAQUE, PhaseReader
 from sos_actors.strategy.settings import read_option, read_regimes, read_side, read_symbols, read_timeframe
-from sos_actors.strategy.tree import Expression, Kind, Number, Strategy
+from sos_actors.strategy.tree import Expression, Kind, Strategy
 
 _KEYS = ("pattern_id", "description", "symbols", "timeframe", "regime_config", "phases", "execution", "$schema")
 _EXECUTION_KEYS = ("side", "entry", "sl", "tp", "option_selection")
@@ -28,11 +28,13 @@ class LoadedStrategy:
 
     Attributes:
         strategy: None when a finding is an error.
+        draft: of a refused file, what could be read, with `OPAQUE` for the rest: to be checked, never to be run.
     """
 
     path: str
     strategy: Strategy | None
     findings: tuple[Finding, ...]
+    draft: Strategy | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -93,7 +95,7 @@ def load_files(paths: Iterable[Path | str]) -> LoadedFolder:
             if owner != loaded.path:
                 message = f"pattern_id {pattern_id!r} is already used by {owner}"
                 double = Finding(Severity.ERROR, loaded.path, "$.pattern_id", message)
-                loaded = replace(loaded, strategy=None, findings=(*loaded.findings, double))
+                loaded = replace(loaded, strategy=None, draft=loaded.strategy, findings=(*loaded.findings, double))
         files.append(loaded)
     return LoadedFolder(tuple(files))
 
@@ -111,15 +113,12 @@ def load_bytes(data: bytes, path: str) -> LoadedStrategy:
         findings.error("$", f"A strategy is an object {{…}}, not {type_name(document)}")
         return LoadedStrategy(path, None, tuple(findings.found))
     strategy = _StrategyReader(Fields(document, "$", findings)).read(path, hashlib.sha256(data).hexdigest())
-    return LoadedStrategy(path, None if findings.has_error else strategy, tuple(findings.found))
+    refused = findings.has_error
+    return LoadedStrategy(path, None if refused else strategy, tuple(findings.found), strategy if refused else None)
 
 
 def _refused(path: str, message: str) -> LoadedStrategy:
     return LoadedStrategy(path, None, (Finding(Severity.ERROR, path, "$", message),))
-
-
-_NOTHING = Expression("", Number(0.0))
-"""Stands for an expression that was refused; a strategy holding it is never returned."""
 
 
 class _StrategyReader:
@@ -165,10 +164,10 @@ class _StrategyReader:
 
     def _price(self, execution: Fields, key: str, names: tuple[str, ...]) -> Expression:
         if not execution.required(key):
-            return _NOTHING
+            return OPAQUE
         expression = self._phases.expression(execution.raw(key), execution.path(key), names)
         if expression is None:
-            return _NOTHING
+            return OPAQUE
         if expression.root.kind is Kind.TEXT:
             self._findings.error(execution.path(key), f"{key} must be a number, not a text")
         return expression

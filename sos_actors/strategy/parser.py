@@ -209,6 +209,8 @@ class _TreeReader:
                 return reading.captured(name)
             case ast.Attribute(value=ast.Name(id=root), attr="screener") if root in VARIABLE_ROOTS:
                 return reading.context("screener", name, tree)
+            case ast.Name(id=root) if root in RESERVED:
+                raise reading.fail(f"{root} has no parts", tree)
             case ast.Name(id=root):
                 raise reading.fail_name("name", root, (*ROOTS, *VARIABLE_ROOTS), tree)
             case _:

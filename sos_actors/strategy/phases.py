@@ -9,13 +9,17 @@ from sos_actors.strategy.findings import ExpressionError, Severity, printable
 from sos_actors.strategy.names import RESERVED
 from sos_actors.strategy.parser import is_variable_name, parse_noted, split_assignment
 from sos_actors.strategy.reading import Scope
-from sos_actors.strategy.tree import Captured, Condition, Expression, Kind, Phase
+from sos_actors.strategy.tree import Captured, Condition, Context, ContextValue, Expression, Kind, Phase
 
 _KEYS = ("id", "conditions", "capture", "timeout")
 _MAX_PHASES = 32
 _MAX_CONDITIONS = 64
 _MAX_CAPTURES = 64
 _MAX_TIMEOUT = 1_000_000
+
+
+OPAQUE = Expression("", ContextValue(Context.SENTIMENT, "spot"))
+"""Stands for an expression that was refused, so that the rest of the file can be checked: nothing is known of it."""
 
 
 class PhaseReader:
@@ -90,28 +94,27 @@ class PhaseReader:
             if fields.raw("conditions") is None:
                 self._findings.warning(fields.json_path, "The phase has no conditions: it passes on every bar")
             return ()
-        conditions = (self._condition(item, f"{fields.path('conditions')}[{i}]") for i, item in enumerate(items))
-        return tuple(condition for condition in conditions if condition is not None)
+        return tuple(self._condition(item, f"{fields.path('conditions')}[{i}]") for i, item in enumerate(items))
 
-    def _condition(self, item: object, json_path: str) -> Condition | None:
+    def _condition(self, item: object, json_path: str) -> Condition:
         if not isinstance(item, str):
             self._findings.error(json_path, f"A condition is a text in quotes, not {type_name(item)}")
-            return None
+            return Condition(OPAQUE)
         assignment = split_assignment(item)
         if assignment is None:
             expression = self._parse(item, json_path, item, 0)
             if expression is not None and expression.root.kind is Kind.TEXT:
                 self._findings.error(json_path, "A condition must be true or false, not a text")
-            return None if expression is None else Condition(expression)
+            return Condition(expression or OPAQUE)
         expression = self._parse(assignment.source, json_path, item, assignment.offset)
         if assignment.bare and assignment.name in RESERVED:
             message = f"A single = captures vars.{assignment.name} and counts as true; to compare, write =="
             self._findings.add(Severity.WARNING, json_path, message, expression=item, column=item.index("="))
-        if not self._remember(assignment.name, expression, json_path) or expression is None:
-            return None
-        if assignment.bare:
+        if not self._remember(assignment.name, expression, json_path):
+            return Condition(OPAQUE)
+        if assignment.bare and expression is not None:
             self._assigned.add(assignment.name)
-        return Condition(expression, assignment.name)
+        return Condition(expression or OPAQUE, assignment.name)
 
     def _captures(self, fields: Fields) -> tuple[tuple[str, Expression], ...]:
         capture = fields.mapping("capture")
@@ -121,8 +124,8 @@ class PhaseReader:
         for name, value in capture.members(_MAX_CAPTURES):
             json_path = member(capture.json_path, name)
             expression = self.expression(value, json_path)
-            if self._remember(name, expression, json_path) and expression is not None:
-                captures.append((name, expression))
+            if self._remember(name, expression, json_path):
+                captures.append((name, expression or OPAQUE))
         return tuple(captures)
 
     def _remember(self, name: str, expression: Expression | None, json_path: str) -> bool:

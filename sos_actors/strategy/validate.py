@@ -8,12 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
+from sos_actors.errors import UnknownSymbolError
+from sos_actors.market.instruments import SymbolMaster, default_master
+from sos_actors.market.symbols import INDEX_SHORT_NAMES, canonical_for, short_name_of
 from sos_actors.strategy.decidable import constant, contradiction, never_above, walk
 from sos_actors.strategy.fields import Findings
-from sos_actors.strategy.findings import Finding, Severity, nearest
+from sos_actors.strategy.findings import Finding, Severity, nearest, printable
 from sos_actors.strategy.load import LoadedFolder, LoadedStrategy, load_files
+from sos_actors.strategy.names import BAR_NAMES
+from sos_actors.strategy.phases import OPAQUE
 from sos_actors.strategy.tree import (
     Binary,
     Captured,
@@ -30,6 +36,12 @@ from sos_actors.strategy.tree import (
 from sos_actors.types import Regime
 
 _INDICES = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX")
+_SIMILAR = 0.8
+"""Ratio of difflib from which on a symbol looks like a slip: NIFTTY and NIFTY50 do, another share's name does not."""
+_CLOSE = Column(BAR_NAMES["close"])
+_AT_MARKET = (
+    "The position is entered at the market's next price, it does not wait for this one: entry only anchors sl and tp"
+)
 
 
 def validate_paths(paths: Iterable[Path | str]) -> LoadedFolder:
@@ -42,15 +54,21 @@ def validate_paths(paths: Iterable[Path | str]) -> LoadedFolder:
 
 
 def validated(loaded: LoadedStrategy) -> LoadedStrategy:
-    """The file with the findings of validation added; the strategy stays, it does what it says."""
-    if loaded.strategy is None:
+    """The file with the findings of validation added; the strategy stays, it does what it says.
+
+    Of a refused file the expressions that could be read are checked, unless the phases themselves are broken.
+    """
+    strategy = loaded.strategy or loaded.draft
+    broken = any(error.expression is None and error.json_path.startswith("$.phases") for error in loaded.errors)
+    if strategy is None or broken or not strategy.phases:
         return loaded
-    return replace(loaded, findings=(*loaded.findings, *validate_strategy(loaded.strategy)))
+    return replace(loaded, findings=(*loaded.findings, *validate_strategy(strategy)))
 
 
 def validate_strategy(strategy: Strategy) -> tuple[Finding, ...]:
-    """Findings about a strategy that loaded without an error."""
+    """Findings about a strategy that loaded; about a draft's `OPAQUE` expressions nothing is said."""
     check = _Check(strategy)
+    check.symbols()
     check.captures()
     check.phases()
     check.prices()
@@ -80,6 +98,21 @@ class _Check:
     def _execution(self) -> tuple[tuple[str, Expression], ...]:
         strategy = self._strategy
         return (("entry", strategy.entry), ("sl", strategy.stop), ("tp", strategy.target))
+
+    def symbols(self) -> None:
+        """Symbols that no run ever follows, because they are spelled almost like a known one."""
+        if not self._strategy.symbols:
+            return
+        master = default_master()
+        names = sorted({instrument.short_name for instrument in master} | INDEX_SHORT_NAMES)
+        for i, symbol in enumerate(self._strategy.symbols):
+            wanted = short_name_of(symbol.strip().upper()).removeprefix("NSE:")
+            close = get_close_matches(wanted, names, n=1, cutoff=_SIMILAR)
+            known = symbol.strip().upper() in (wanted, canonical_for(wanted)) and wanted in names
+            if close and not known and not _listed(master, symbol):
+                shown = printable(symbol, 64)
+                message = f"No symbol is called {shown!r}: nothing is followed unless you import candles of it"
+                self.findings.warning(f"$.symbols[{i}]", message, close[0])
 
     def captures(self) -> None:
         """Variables that are read before they are made, never made, or never read."""
@@ -150,13 +183,19 @@ class _Check:
             if expression.root.kind is Kind.BOOL:
                 self._add(Severity.ERROR, f"$.execution.{key}", f"{key} is a price, not a condition", expression)
         entry = strategy.entry.root
+        if strategy.entry != OPAQUE and entry.kind is not Kind.BOOL and entry != _CLOSE:
+            self._add(Severity.WARNING, "$.execution.entry", _AT_MARKET, strategy.entry)
+        if strategy.side == 0:
+            return
         stop, target = (_without_entry(expression.root, entry) for expression in (strategy.stop, strategy.target))
         buy = strategy.side > 0
         positive = self._never_negative_settings()
-        if never_above(entry, stop, positive) if buy else never_above(stop, entry, positive):
+        losing = never_above(entry, stop, positive) if buy else never_above(stop, entry, positive)
+        if losing and strategy.stop != OPAQUE:
             message = f"The risk is never positive: the stop of a {_verb(buy)} must be {_sides(buy)[0]} its entry"
             self._add(Severity.ERROR, "$.execution.sl", message, strategy.stop)
-        if never_above(target, entry, positive) if buy else never_above(entry, target, positive):
+        losing = never_above(target, entry, positive) if buy else never_above(entry, target, positive)
+        if losing and strategy.target != OPAQUE:
             message = f"The gain is never positive: the target of a {_verb(buy)} must be {_sides(buy)[1]} its entry"
             self._add(Severity.ERROR, "$.execution.tp", message, strategy.target)
 
@@ -199,6 +238,14 @@ def _without_entry(node: Node, entry: Node) -> Node:
 def _opposites(roots: list[Node]) -> bool:
     """Whether a condition stands beside its own negation."""
     return any(isinstance(root, Unary) and root.op == "not" and root.operand in roots for root in roots)
+
+
+def _listed(master: SymbolMaster, symbol: str) -> bool:
+    try:
+        master.resolve(symbol)
+    except UnknownSymbolError:
+        return False
+    return True
 
 
 def _is_index(symbol: str) -> bool:

@@ -142,7 +142,10 @@ def test_five_minute_bars_are_not_taken_for_one_minute_bars(store: Store, tmp_pa
 def test_a_full_session_is_marked_complete_and_importing_again_changes_nothing(store: Store, tmp_path: Path) -> None:
     first = take(store, tmp_path, minutes(375), NIFTY_CANDLES)
     before = store.fingerprint([NIFTY], 0, FOREVER)
-    assert take(store, tmp_path, minutes(375), NIFTY_CANDLES) == first
+    again = take(store, tmp_path, minutes(375), NIFTY_CANDLES)
+    assert (first.new, first.unchanged, first.replaced) == (375, 0, 0)
+    assert (again.new, again.unchanged, again.replaced) == (0, 375, 0)
+    assert again.symbols == first.symbols
     assert store.fingerprint([NIFTY], 0, FOREVER) == before
     assert store.days(NIFTY, date(2024, 1, 1), date(2024, 1, 1))[date(2024, 1, 1)].complete
 

@@ -53,7 +53,7 @@ def test_wrong_use_is_told_in_a_sentence(
 
 def test_a_file_without_one_good_row_is_a_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bad.csv"
-    file.write_text("timestamp,open,high,low,close\n2024-06-02 09:15:00,1,1,1,1\n")
+    file.write_text("timestamp,open,high,low,close\n2024-06-03 09:15:00,1,1,1,0\n")
     assert main([*configured(tmp_path), "ingest", "--file", str(file), "--set", "symbol=ACME"]) == 1
     assert "0 of 1 rows imported" in capsys.readouterr().out
 

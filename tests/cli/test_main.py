@@ -153,6 +153,21 @@ def test_a_reader_that_goes_away_is_not_an_error_worth_a_word() -> None:
     assert ended.returncode == 141
 
 
+@pytest.mark.parametrize("said", ["print('x' * 10)", "print('x' * 100_000)"])
+def test_output_that_cannot_be_written_is_one_message_and_status_1(said: str) -> None:
+    script = (
+        "import sys; sys.path[0] = sys.argv[1]; from sos_actors.cli import main; "
+        f"main._run = lambda words: {said} or 0; sys.exit(main.main([]))"
+    )
+    with Path("/dev/full").open("wb") as full:
+        words = [sys.executable, "-E", "-c", script, str(REPOSITORY)]
+        ended = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("sos: ")
+    assert "No space left on device" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == "sos 0.1.0\n"

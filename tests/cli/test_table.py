@@ -76,7 +76,16 @@ def test_missing_bars_guessed_prices_and_failed_expressions_are_named(document: 
     text = " ".join(render_summary(document, 80, False).split())
     assert re.search(r"\d+ bars missing in \d+ sessions", text)
     assert "14 trades from the chain and 7 trades from the model" in text
-    assert "PDH_BREAKOUT: 4 failures of close / vars.range > 2" in text
+    assert "Conditions that met an unknown value" in text
+    assert "PDH_BREAKOUT: could not be evaluated 4 times: close / vars.range > 2" in text
+
+
+def test_a_run_whose_expressions_all_had_values_does_not_speak_of_them(document: dict[str, Any]) -> None:
+    text = render_summary({**document, "summary": {**document["summary"], "expression_errors": []}}, 80, False)
+    assert "unknown value" not in text
+    errors = [{"strategy": f"S{number}", "expression": "high > day_high()", "count": 1} for number in range(14)]
+    text = render_summary({**document, "summary": {**document["summary"], "expression_errors": errors}}, 80, False)
+    assert "S11: could not be evaluated once: high > day_high()\nand 2 other expressions: see the report" in text
 
 
 def test_a_run_without_trades_says_why_and_shows_unknown_ratios() -> None:

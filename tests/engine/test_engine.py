@@ -100,6 +100,26 @@ def test_bars_outside_the_session_are_left_out(index: int) -> None:
     assert len(engine.signals) == 0
 
 
+def test_a_bar_on_a_day_without_a_session_is_left_out_and_opens_none() -> None:
+    engine = engine_for([strategy("GO", "close > 0")])
+    saturday = UnixNanos(minute(FIRST, 5 * 24 * 60))
+    for symbol in (NAME, "NSE|FO|NIFTY 25600 CE 20 JAN 26"):
+        assert engine.step(BarClosed(saturday, symbol, saturday, 1.0, 1.0, 1.0, 1.0)) == []
+    assert fired(bar(engine, 0)) == [minute(FIRST, 1)]
+    assert engine.signals["session"].tolist() == [0]
+
+
+def test_a_bar_of_an_earlier_day_trades_nothing_and_leaves_the_days_figures_alone() -> None:
+    engine = engine_for([strategy("GO", "close > 0")])
+    bar(engine, 0)
+    bar(engine, 0, symbol=OTHER, day=SECOND)
+    traded = int(engine.account.book["trades_today"][0])
+    assert bar(engine, 100) == []
+    assert bar(engine, 100, symbol=OTHER) == []
+    assert int(engine.account.book["trades_today"][0]) == traded == 1
+    assert engine.signals["session"].tolist() == [0, 1]
+
+
 def test_a_longer_bar_closes_with_its_last_minute_or_when_the_clock_says_so() -> None:
     engine = engine_for([strategy("FIVE", "close > 0", timeframe="5m")])
     for index in range(4):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sos_actors.app.backtest import followed
 from sos_actors.config import Fills, Mood, Risk, Sizing
-from sos_actors.engine.plan import FollowedSymbol, Plan, make_plan
+from sos_actors.engine.plan import FollowedSymbol, Plan, follows, make_plan
 from sos_actors.engine.records import InstrumentKind
+from sos_actors.market.instruments import default_master
 from sos_actors.strategy.tree import Strategy
 from sos_actors.types import NANOS_PER_MINUTE, Regime
 from tests.engine.markets import NIFTY, STOCKS, strategy
@@ -32,6 +34,20 @@ def test_naming_another_regime_lifts_nothing() -> None:
     plan = planned(strategy("A", regimes={"BULLISH": {"allow_entry": True}}), strategy("B"))
     assert plan.veto[:, Regime.SIDEWAYS].tolist() == [1, 1]
     assert plan.veto.sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("spelling", "of"),
+    [
+        ("NIFTY 50", "NIFTY"), ("NSE_INDEX|Nifty 50", "NIFTY"), ("nse:nifty", "NIFTY"), ("NSE:RELIANCE", "RELIANCE"),
+        ("NSE_EQ|INE002A01018", "RELIANCE"), ("NSE|EQ|RELIANCE", "RELIANCE"),
+    ],
+)  # fmt: skip
+def test_a_file_may_name_a_symbol_as_the_broker_or_tradingview_does(spelling: str, of: str) -> None:
+    master = default_master()
+    one = strategy("S", symbols=(spelling,))
+    known = [followed(master.resolve(name)) for name in ("NIFTY", "BANKNIFTY", "RELIANCE", "TCS")]
+    assert [symbol.short_name for symbol in known if follows(one, symbol)] == [of]
 
 
 def test_a_strategy_follows_the_symbols_it_names_in_any_spelling_or_all() -> None:

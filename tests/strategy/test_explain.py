@@ -38,7 +38,7 @@ def lines(closes: list[float], regimes: list[Regime] | None = None, last: str | 
 
 def test_a_false_condition_shows_what_its_operands_were() -> None:
     assert lines([10]) == [
-        "2026-01-12 09:15 UP [UNKNOWN]",
+        "2026-01-12 09:15-09:16 UP [UNKNOWN]",
         "    false close > moving_avg(history, 3, 'close')   | close=10  moving_avg(history, 3, 'close')=10",
     ]
 
@@ -55,8 +55,8 @@ def test_a_failed_condition_says_why_and_a_time_out_is_told() -> None:
     shown = lines([10, 11, 12, 12, 12], last="1 / (close - 12) > 0 and close > vars.hi")
     assert any(line.startswith("    error 1 / (close - 12) > 0") and "division by zero" in line for line in shown)
     assert shown[-1] == "    timed out after 3 bars: back to UP"
-    assert "2026-01-12 09:17 BREAK, 1/3 bars [UNKNOWN]" in shown
+    assert "2026-01-12 09:17-09:18 BREAK, 1/3 bars [UNKNOWN]" in shown
 
 
 def test_a_regime_that_blocks_entry_is_told() -> None:
-    assert lines([10], [Regime.BEARISH]) == ["2026-01-12 09:15 UP [BEARISH]: the regime allows no entry"]
+    assert lines([10], [Regime.BEARISH]) == ["2026-01-12 09:15-09:16 UP [BEARISH]: the regime allows no entry"]

@@ -201,6 +201,7 @@ def test_a_refusal_names_the_column_and_the_nearest_valid_name(
         ("sma(history, 2.5, 'close')", "whole number"),
         ("sma(history, True, 'close')", "written out"),
         ("sma(history, 5, close)", "text in quotes"),
+        ("close.__class__", "close has no parts"),
         ("max(close)", "two or more"),
         ("sqrt(1, 2)", "one argument"),
         ("abs(x=1)", "no named arguments"),

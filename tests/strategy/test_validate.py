@@ -116,9 +116,8 @@ def test_conditions_that_contradict_each_other_make_the_phase_unreachable(condit
 def test_prices_that_cannot_give_a_positive_risk_and_gain_are_errors(
     side: str, execution: dict[str, str], path: str
 ) -> None:
-    assert findings(document([phase("close > open", **PRICES)], side, **execution)) == [
-        ("error", f"$.execution.{path}")
-    ]
+    found = findings(document([phase("close > open", **PRICES)], side, **execution))
+    assert [one for one in found if one[0] == "error"] == [("error", f"$.execution.{path}")]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +132,53 @@ def test_prices_that_cannot_give_a_positive_risk_and_gain_are_errors(
 )
 def test_prices_that_may_be_right_are_left_alone(side: str, execution: dict[str, str]) -> None:
     assert findings(document([phase("close > open", **PRICES)], side, **execution)) == []
+
+
+@pytest.mark.parametrize("entry", ["high + 5", "(high + low) / 2", "100"])
+def test_an_entry_that_is_not_the_close_is_a_warning_since_nothing_waits_for_its_price(entry: str) -> None:
+    assert findings(document([phase("close > open", **PRICES)], entry=entry)) == [("warning", "$.execution.entry")]
+    assert findings(document([phase("close > open", **PRICES)], entry="candle.close")) == []
+
+
+@pytest.mark.parametrize(
+    ("symbol", "suggestion"),
+    [("NIFTTY", "NIFTY"), ("bank nifty", "BANKNIFTY"), ("NSE:RELIANC", "RELIANCE"), ("NSE|EQ|NIFTY", "NIFTY")],
+)
+def test_a_symbol_spelled_almost_like_a_known_one_is_a_warning_with_that_one(symbol: str, suggestion: str) -> None:
+    file = document([phase("close > open", **PRICES)]) | {"symbols": ["NIFTY", symbol]}
+    strategy = load_bytes(json.dumps(file).encode(), "f.json").strategy
+    assert strategy is not None
+    (finding,) = validate_strategy(strategy)
+    assert (finding.severity, finding.json_path, finding.suggestion) == (Severity.WARNING, "$.symbols[1]", suggestion)
+
+
+def test_known_symbols_and_a_users_own_are_left_alone() -> None:
+    symbols = ["nifty", "NSE|INDEX|BANKNIFTY", "FINNIFTY", "NSE:RELIANCE", "ACME", "TATASTEEL"]
+    assert findings(document([phase("close > open", **PRICES)]) | {"symbols": symbols}) == []
+
+
+def test_a_refused_file_is_checked_as_far_as_it_could_be_read(tmp_path: Path) -> None:
+    file = document(
+        [phase("clsoe > open", "1 > 2", "at = hgih", **PRICES | {"top": "lwo"}), phase("close > vars.top + vars.at")],
+        sl="high + 10", tp="entry +",
+    )  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(file), encoding="utf-8")
+    (refused,) = validate_paths([tmp_path]).files
+    assert refused.strategy is None
+    first = "$.phases[0]"
+    assert [error.json_path for error in refused.errors] == [
+        f"{first}.conditions[0]", f"{first}.conditions[2]", f"{first}.capture.top", "$.execution.tp",
+        f"{first}.conditions[1]", "$.execution.sl",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", [{"phases": []}, {"phases": [[]]}, {"execution": {}}, {"execution": {"side": "UP"}}])
+def test_what_is_missing_from_a_file_is_told_once(broken: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(document([phase("close > open", **PRICES)]) | broken), encoding="utf-8")
+    (refused,) = validate_paths([tmp_path]).files
+    assert refused.errors
+    assert len({error.json_path + error.message for error in refused.errors}) == len(refused.errors)
+    assert not any("captured" in error.message or "positive" in error.message for error in refused.errors)
 
 
 def test_volume_on_indices_only_is_a_warning() -> None:

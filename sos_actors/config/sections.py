@@ -1,17 +1,13 @@
-"""What a run may be told: one frozen section a table of `conf/sos.toml`, each value checked where it is made.
+"""The sections of the configuration: one frozen value a table of `conf/sos.toml`, checked where it is made.
 
-The file is read by `load_config`; what a key means stands beside it in `conf/sos.toml`. A leaf below all decisions.
+What a key means stands beside it in `conf/sos.toml`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import os
-import re
-import tomllib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -22,6 +18,8 @@ from sos_actors.types import Regime
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SIZING_MODES = ("lots", "risk")
+MARKET_SYMBOLS = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50")
+"""Indices with an option chain; a test holds them to those of `market/symbols.py`, which stands above this leaf."""
 
 
 def _setting(
@@ -39,7 +37,7 @@ class Section:
         for item in dataclasses.fields(self):
             wrong = _complaint(item, getattr(self, item.name))
             if wrong:
-                raise ConfigError(f"{_table(self)}.{item.name}: {wrong}")
+                raise ConfigError(f"{table_name(self)}.{item.name}: {wrong}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class Mood(Section):
     """The market's mood (regime) as a veto."""
 
     veto_regimes: tuple[Regime, ...] = _setting((Regime.SIDEWAYS,))
-    market_symbol: str = _setting("NIFTY")
+    market_symbol: str = _setting("NIFTY", one_of=MARKET_SYMBOLS)
     stale_after_s: int = _setting(600, at_least=1)
     hysteresis_minutes: int = _setting(3, at_least=1, at_most=375)
 
@@ -146,12 +144,12 @@ class Config:
     @classmethod
     def default(cls) -> Config:
         """Every value as documented in `conf/sos.toml`, folders taken from `home()`."""
-        return _anchored(cls(), home())
+        return anchored(cls(), home())
 
     def as_document(self) -> dict[str, dict[str, object]]:
         """Plain values by section for a report; without `[paths]`, which differ from machine to machine."""
         sections = (item.name for item in dataclasses.fields(self) if item.name != "paths")
-        return {name: {k: _plain(v) for k, v in _values(getattr(self, name)).items()} for name in sections}
+        return {name: {k: _plain(v) for k, v in values_of(getattr(self, name)).items()} for name in sections}
 
 
 def home() -> Path:
@@ -161,80 +159,8 @@ def home() -> Path:
     """
     if os.environ.get("SOS_HOME"):
         return Path(os.environ["SOS_HOME"]).expanduser().absolute()
-    checkout = Path(__file__).resolve().parent.parent
+    checkout = Path(__file__).resolve().parent.parent.parent
     return checkout if (checkout / "conf" / "sos.toml").is_file() else Path.cwd()
-
-
-def load_config(path: Path | None = None) -> Config:
-    """Read the configuration: `path`, else the file `SOS_CONFIG` names, else `conf/sos.toml` under `home()`.
-
-    Keys the file leaves out have their default, and so has everything when only the last of the three is missing.
-
-    Raises:
-        ConfigError: no such file, not TOML, an unknown key, or a value that is not allowed.
-    """
-    named = path or (Path(os.environ["SOS_CONFIG"]) if os.environ.get("SOS_CONFIG") else None)
-    file = named or home() / "conf" / "sos.toml"
-    if named is None and not file.exists():
-        return Config.default()
-    try:
-        text = file.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not a text file in UTF-8 ({error}).") from error
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        where = line[1] if line else len(text.splitlines())
-        raise ConfigError(f"{file}:{where}: not valid TOML: {error}.") from error
-    return _anchored(_read_tables(tables, file, text), home())
-
-
-def _read_tables(tables: Mapping[str, Any], file: Path, text: str) -> Config:
-    sections: dict[str, Section] = {}
-    defaults = Config()
-    for name, table in tables.items():
-        if name not in (known := [item.name for item in dataclasses.fields(Config)]):
-            raise ConfigError(f"{file}:{_line(text, name)}: unknown section [{name}].{_nearest(name, known)}")
-        if not isinstance(table, dict):
-            raise ConfigError(f"{file}:{_line(text, '', name)}: {name} must be a section: write [{name}].")
-        default: Section = getattr(defaults, name)
-        values = _values(default)
-        for key, value in table.items():
-            if key not in values:
-                raise ConfigError(f"{file}:{_line(text, name, key)}: unknown key {name}.{key}.{_nearest(key, values)}")
-            try:
-                default = dataclasses.replace(default, **{key: _typed(value, values[key])})
-            except (ConfigError, ValueError) as error:
-                reason = str(error).removeprefix(f"{_table(default)}.{key}: ")
-                raise ConfigError(f"{file}:{_line(text, name, key)}: {name}.{key}: {reason}") from error
-        sections[name] = default
-    return Config(**sections)  # type: ignore[arg-type]
-
-
-def _typed(value: object, default: object) -> object:
-    """The TOML value in the type of its default; what does not fit is left for `_complaint` to name.
-
-    Raises:
-        ValueError: a regime that does not exist.
-    """
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    if isinstance(default, Path) and isinstance(value, str):
-        return Path(value)
-    if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(_regime(name) for name in value)
-    return value
-
-
-def _regime(name: object) -> Regime:
-    if isinstance(name, str) and name in Regime.__members__:
-        return Regime[name]
-    raise ValueError(
-        f"no regime is called {name!r}: one of {', '.join(Regime.__members__)}."
-        f"{_nearest(str(name).upper(), Regime.__members__)}"
-    )
 
 
 def _complaint(item: dataclasses.Field[Any], value: object) -> str:
@@ -261,11 +187,13 @@ def _range(low: float | None, high: float | None) -> str:
     return f"{low:g} or more" if low is not None else "a finite number"
 
 
-def _table(section: Section) -> str:
+def table_name(section: Section) -> str:
+    """`store` of `StoreSettings`."""
     return type(section).__name__.removesuffix("Settings").lower()
 
 
-def _values(section: Section) -> dict[str, Any]:
+def values_of(section: Section) -> dict[str, Any]:
+    """The values by key."""
     return {item.name: getattr(section, item.name) for item in dataclasses.fields(section)}
 
 
@@ -275,22 +203,7 @@ def _plain(value: object) -> object:
     return value.name if isinstance(value, Regime) else value
 
 
-def _anchored(config: Config, folder: Path) -> Config:
-    paths = {name: folder / path.expanduser() for name, path in _values(config.paths).items()}
+def anchored(config: Config, folder: Path) -> Config:
+    """The configuration with relative folders taken from `folder`."""
+    paths = {name: folder / path.expanduser() for name, path in values_of(config.paths).items()}
     return dataclasses.replace(config, paths=Paths(**paths))
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {matches[0]}?" if matches else f" Known are {', '.join(known)}."
-
-
-def _line(text: str, section: str, key: str | None = None) -> int:
-    """The line a section or key stands on, 1 when it is written in a way that is not worth parsing for."""
-    current = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-        current = header[1] if header else current
-        if current == section and (key is None or re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line)):
-            return number
-    return 1
