@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from hashlib import sha256
 
 from sos_actors.app.board import ModelBoard, StoreBoard
 from sos_actors.app.histories import HistoryLoader, LoadedSymbol
@@ -105,11 +106,13 @@ def followed(instrument: Instrument) -> FollowedSymbol:
 
 
 def _dated(symbol: FollowedSymbol, loaded: LoadedSymbol, day: date) -> FollowedSymbol:
-    """A stock with the tick it had then; a master knows only today's."""
-    traded = loaded.history.bars.close[loaded.history.session_rows >= 0]
-    if symbol.kind is not InstrumentKind.EQUITY or not len(traded):
+    """A stock with the tick it had on the first day, by its price before it; a master knows only today's."""
+    history = loaded.history
+    if symbol.kind is not InstrumentKind.EQUITY or not len(history.bars):
         return symbol
-    return replace(symbol, tick=float(equity_tick(day, float(traded[0]))))
+    before = history.bars.close[history.session_rows < 0]
+    price = float(before[-1] if len(before) else history.bars.open[0])
+    return replace(symbol, tick=float(equity_tick(day, price)))
 
 
 def run_backtest(
@@ -159,8 +162,13 @@ def run_backtest(
     for symbol, one in zip(symbols, loaded, strict=True):
         parts += [(f"candles {symbol.symbol}", one.history.bars), (f"stats {symbol.symbol}", one.sentiment.stats)]
     fingerprint = fingerprint_of(parts)
+    if loader.alerts:
+        fingerprint = sha256(f"{fingerprint} {loader.alerts}".encode()).hexdigest()
     notes = [str(error) for error in store.damaged]
-    notes += [f"{text} Orders are counted as one." for text in sorted(unknown_freeze)]
+    notes += [
+        f"No table knows the freeze quantity of {name} on some of these days: its orders are counted as one."
+        for name in sorted(unknown_freeze)
+    ]
     return Backtest(request, plan, loaded, result, charges, fingerprint, notes)
 
 
@@ -170,7 +178,7 @@ def _terms(
     try:
         freeze = largest_order(underlying, expiry, day)
     except MarketRuleError:
-        unknown_freeze.add(f"No table knows the freeze quantity of {underlying} on {day:%d %B %Y} and other days.")
+        unknown_freeze.add(underlying)
         freeze = UNSLICED
     rates = charges.rates(day, ChargeKind.OPTION)
     return ContractTerms(lot_size(underlying, expiry), float(tick_size(underlying)), freeze, rates)

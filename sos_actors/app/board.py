@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -153,6 +154,8 @@ class ModelBoard:
         spot = spot[slice(int(low), int(high))]
         if not len(spot):
             return None
+        if spot.ts[-1] + NANOS_PER_MINUTE == self._calendar.session(day, Segment.INDEX).close_ns:
+            spot = _held_to(spot, int(self._calendar.session(day, Segment.FO).close_ns))
         expiry = int(self._calendar.session(spec.expiry, Segment.FO).close_ns)
         call = spec.option_type is OptionType.CE
         best, worst = (spot.high, spot.low) if call else (spot.low, spot.high)
@@ -176,3 +179,11 @@ class ModelBoard:
         )
         ticks: NDArray[np.float64] = np.maximum(np.round(np.round(value / tick) * tick, 2), tick)
         return ticks
+
+
+def _held_to(spot: BarSeries, close_ns: int) -> BarSeries:
+    """An index that is no longer computed stands still while its options trade on (since August 2026, ten minutes)."""
+    more = np.arange(int(spot.ts[-1]) + NANOS_PER_MINUTE, close_ns, NANOS_PER_MINUTE)
+    last, unknown = np.full(len(more), spot.close[-1]), np.full(len(more), np.nan)
+    still = BarSeries(more, last, last, last, last, unknown, unknown)
+    return BarSeries(*(np.concatenate([getattr(spot, one.name), getattr(still, one.name)]) for one in fields(spot)))

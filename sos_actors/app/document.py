@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,6 +23,8 @@ from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import CHARGE_LINES, ChargeKind
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_MINUTE, NANOS_PER_SECOND, Regime, Segment, Side
 
+UNKNOWN_WORTH_SAYING = 0.05
+"""Share of a symbol's minutes."""
 _EXIT_TEXT = {
     ExitReason.STOP: "stop", ExitReason.TARGET: "target", ExitReason.SQUARE_OFF: "square_off",
     ExitReason.SESSION_END: "session_end", ExitReason.FLAT: "flat",
@@ -58,6 +61,7 @@ def make_document(run: Backtest, config: Config, calendar: Calendar, *, seed: in
         "signals": signals,
         "summary": summarise(trades, signals, sessions, errors),
     }
+    document["run"]["notes"] += _mood_notes(sessions)
     document["run"]["id"] = _identity(document)
     return document
 
@@ -96,6 +100,23 @@ def _run(run: Backtest, config: Config, seed: int | None) -> dict[str, Any]:
         "seed": seed,
         "notes": notes,
     }
+
+
+def _mood_notes(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the mood was unknown it vetoed nothing: a reader must know how much of the run that is."""
+    notes = []
+    for symbol in sorted({str(row["symbol"]) for row in sessions}):
+        counts: Counter[str] = Counter()
+        for row in sessions:
+            if row["symbol"] == symbol:
+                counts.update(row["regime_minutes"])
+        unknown, total = counts[Regime.UNKNOWN.name], counts.total()
+        if unknown > total * UNKNOWN_WORTH_SAYING:
+            notes.append(
+                f"{symbol}: the market's mood is UNKNOWN in {unknown / total:.0%} of the minutes, for want of option "
+                "chains. There it vetoes nothing."
+            )
+    return notes
 
 
 def _price_notes(run: Backtest) -> list[str]:

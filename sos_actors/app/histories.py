@@ -137,6 +137,11 @@ class HistoryLoader:
         self._sentiments: dict[str, SentimentPath] = {}
         self._alerts = store.screener_alerts(self._first, self._last)
 
+    @property
+    def alerts(self) -> Sequence[ScreenerAlert]:
+        """What the screener said in this time, of any symbol."""
+        return self._alerts
+
     def load(self, followed: FollowedSymbol) -> LoadedSymbol:
         """Bars of warm-up and run, with sessions and surroundings."""
         bars = self._store.candles(followed.symbol, self._first, self._last)

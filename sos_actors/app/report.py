@@ -170,7 +170,8 @@ def _assumptions(run: Record) -> list[str]:
         "and a target at its level. When one bar reaches both, the stop is taken to come first.",
         "For an index signal the contract's stop and target are the symbol's distances times the contract's delta.",
         "Priced from candles: the contract's own one-minute candles. Chain: last prices of option-chain snapshots "
-        "without high and low between them, so a target fills at its level and a stop at the snapshot. Model: Black-76 on the underlying, an estimate; no market traded there.",
+        "without high and low between them, so a target fills at its level and a stop at the snapshot. Model: Black-76 "
+        "on the underlying, an estimate; no market traded there.",
     ]
     if run.get("price_model") and "model_volatility" in fills:
         texts.append(f"The model's volatility is {fills['model_volatility'] * 100:g}% a year where none is known.")

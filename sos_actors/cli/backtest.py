@@ -20,7 +20,7 @@ from sos_actors.app.sources import Source, SourceWishes, has_store, open_source,
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
 from sos_actors.cli.kernel_cache import kernels_are_cold
 from sos_actors.cli.progress import Progress
-from sos_actors.cli.strategies import usable_strategies
+from sos_actors.cli.strategies import tell_idle, usable_strategies
 from sos_actors.cli.table import render_summary, wants_colour
 from sos_actors.config import Config
 from sos_actors.errors import MissingDataError, StoreError, UnknownSymbolError, UsageError
@@ -65,11 +65,12 @@ def run(args: argparse.Namespace, config: Config) -> int:
     """Run the command; 0 when it ran, whatever the result was."""
     calendar = Calendar.default()
     master = symbol_master(config)
-    instruments = _distinct([_named(master, name) for name in args.symbol or [DEFAULT_SYMBOL]])
+    instruments = _distinct([asked_instrument(master, name) for name in args.symbol or [DEFAULT_SYMBOL]])
     if args.report is not None:
         _check_writable(args.report)
-    days = _days(args, config, instruments[0], calendar)
+    days = asked_days(args, config, instruments[0], calendar)
     strategies = usable_strategies(args.strategies or [config.paths.strategies])
+    tell_idle(strategies, instruments)
     wishes = SourceWishes(not args.no_backfill, args.skip_missing, args.simulated)
     with Progress("Preparing the simulated market", unit="sessions") as progress:
         source = open_source(config, instruments, days, calendar, wishes, progress.reach)
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def _named(master: SymbolMaster, name: str) -> Instrument:
+def asked_instrument(master: SymbolMaster, name: str) -> Instrument:
     """The instrument of a ``--symbol``; a name nobody knows is wrong use, and so is a contract."""
     if is_contract_name(name):
         underlying = parse_contract_symbol(name).underlying
@@ -103,7 +104,12 @@ def _distinct(instruments: Sequence[Instrument]) -> list[Instrument]:
     return list({instrument.symbol: instrument for instrument in instruments}.values())
 
 
-def _days(args: argparse.Namespace, config: Config, instrument: Instrument, calendar: Calendar) -> list[date]:
+def asked_days(args: argparse.Namespace, config: Config, instrument: Instrument, calendar: Calendar) -> list[date]:
+    """The sessions of ``--from-date`` and ``--to-date``; without either the last ones of the store.
+
+    Raises:
+        UsageError: the dates name no session, or there are none in the store to choose.
+    """
     if args.from_date is None and args.to_date is None:
         return _latest(config, instrument)
     first = args.from_date or args.to_date

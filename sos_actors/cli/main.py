@@ -49,6 +49,7 @@ def _guarded(words: list[str], debug: bool) -> int:
         return PIPE_CLOSED
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
+        _discard_unwritable()
         return _complain(f"{error.strerror or error}{where}", debug, NO)
     except Exception:
         traceback.print_exc()
@@ -56,15 +57,23 @@ def _guarded(words: list[str], debug: bool) -> int:
 
 
 def _flushed(status: int) -> int:
-    """Write out what is still held back; where that fails it is dropped, else Python complains while it exits."""
+    """Write out what is still held back."""
+    error = _discard_unwritable()
+    if error is None:
+        return status
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED
+    return _complain(f"The output could not be written: {error.strerror}.", False, NO)
+
+
+def _discard_unwritable() -> OSError | None:
+    """Write out what is held back; where that fails it is dropped, else Python complains of it while it exits."""
     try:
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return PIPE_CLOSED
-        return status or _complain(f"The output could not be written: {error.strerror}.", False, NO)
-    return status
+        return error
+    return None
 
 
 def _run(words: list[str]) -> int:

@@ -70,7 +70,8 @@ class PositionKeeper:
     def on_time(self, account: Account, ts: int, session: np.void, entry_valid_ns: int) -> list[Decision]:
         """Entries that waited too long, positions whose time is over.
 
-        A position that is not out when its session closes is valued by the broker: its exit counts as ``session_end``.
+        An exit that failed is sent again, price or no price. A position that is not out when its session closes is
+        valued by the broker: its exit counts as ``session_end``.
         """
         decisions: list[Decision] = []
         for position in account.positions:
@@ -80,7 +81,8 @@ class PositionKeeper:
             over = ts >= session[f"close_{kind}"]
             if position["filled"] < position["quantity"] and (over or ts - position["sent_ts"] >= entry_valid_ns):
                 decisions.append(CancelOrder(UnixNanos(ts), order_of(int(position["id"]))))
-            if position["state"] == codes.OPEN and ts >= session[f"square_off_{kind}"]:
+            due = position["exit_reason"] != codes.NO_EXIT or ts >= session[f"square_off_{kind}"]
+            if position["state"] == codes.OPEN and due:
                 reason = int(position["exit_reason"]) or codes.SQUARE_OFF
                 decisions += self._leave(position, ts, reason, float(position["last_price"]))
             if over and position["exit_reason"] == codes.SQUARE_OFF:

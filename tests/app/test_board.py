@@ -173,3 +173,17 @@ def test_the_model_never_prices_below_a_tick_or_without_the_index(model: ModelBo
     assert set(far.low.tolist()) == {0.05}
     assert model.bars("NSE|FO|BANKNIFTY 60000 CE 27 JAN 26", FIRST, NOON) is None
     assert model.bars(CALL, SECOND, minute(SECOND, 10)) is None
+
+
+def test_the_model_holds_the_index_still_until_its_options_close_but_fills_no_hole(tmp_path: Path) -> None:
+    day = date(2026, 8, 18)
+    opens = CALENDAR.session(day, Segment.INDEX).bar_opens()
+    for bars, minutes in ((opens, 385), (opens[:100], 100)):
+        prices = np.full(len(bars), 24_200.0)
+        unknown = np.full(len(bars), np.nan)
+        spot = BarSeries(bars, prices, prices, prices, prices, unknown, unknown)
+        with Store.open(tmp_path / str(minutes), origin="real") as store:
+            board = ModelBoard(StoreBoard(store, CALENDAR), {"NIFTY": spot}, CALENDAR, 0.14)
+            modelled = board.bars("NSE|FO|NIFTY 24200 CE 25 AUG 26", day, int(bars[-1]))
+        assert modelled is not None
+        assert len(modelled) == minutes

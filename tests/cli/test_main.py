@@ -153,7 +153,7 @@ def test_a_reader_that_goes_away_is_not_an_error_worth_a_word() -> None:
     assert ended.returncode == 141
 
 
-@pytest.mark.parametrize("said", ["print('x' * 10)", "print('x' * 100_000)"])
+@pytest.mark.parametrize("said", ["print('x' * 10)", "print('x' * 100_000)", "print('x') or 1"])
 def test_output_that_cannot_be_written_is_one_message_and_status_1(said: str) -> None:
     script = (
         "import sys; sys.path[0] = sys.argv[1]; from sos_actors.cli import main; "

@@ -20,7 +20,7 @@ EVERY_MORNING = {
 
 @pytest.fixture(scope="module")
 def imported(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A store with the index pair of 2024, BANKNIFTY contracts of its first days, and the NIFTY chain of August 2026."""
+    """A store with the index pair of 2024, some BANKNIFTY contracts of then, and the NIFTY chain of August 2026."""
     config = configured(tmp_path_factory.mktemp("real"))
     index, options, chain = shared_data / "index_1min", shared_data / "options_1min", shared_data / "option_chain"
     for words in (

@@ -172,6 +172,13 @@ def test_an_exit_that_fails_is_sent_again_at_the_next_price_whatever_it_is(enter
     assert kinds(entered.fill(SECOND_EXIT, 70, 100.5)) == ["PositionClosed"]
 
 
+def test_an_exit_that_failed_does_not_wait_for_a_price_that_may_never_come(entered: Told) -> None:
+    entered.fill(ENTRY, 100, 100.0)
+    entered.tick(98.0)
+    entered.ended(EXIT, OrderStatus.REJECTED)
+    assert entered.clock(3) == [exit_order(SECOND_EXIT, 100, 98.0, "stop", 3)]
+
+
 def test_square_off_and_what_is_left_at_the_close(entered: Told) -> None:
     entered.fill(ENTRY, 100, 100.0)
     entered.tick(100.4)
