@@ -9,11 +9,10 @@
     ├── DataError              input data refused
     │   ├── MissingDataError   a day or a contract is not there: backfill, or list it
     │   └── ImportRefusedError a user's file cannot be read as described
-    ├── StoreError             the database
-    │   ├── StoreDamagedError  a torn shard: set aside, say how to rebuild, go on with the others
-    │   ├── StoreLockedError   another process writes: retry, then say which
-    │   └── StoreFullError     the disk is full or read-only: stop writing, keep what is committed
-    └── PricingError           a price no model can explain: the figure is unknown, never a default
+    └── StoreError             the database
+        ├── StoreDamagedError  a torn shard: set aside, say how to rebuild, go on with the others
+        ├── StoreLockedError   another process writes: retry, then say which
+        └── StoreFullError     the disk is full or read-only: stop writing, keep what is committed
 """
 
 from __future__ import annotations
@@ -75,7 +74,3 @@ class StoreLockedError(StoreError):
 
 class StoreFullError(StoreError):
     """No space, or a read-only folder."""
-
-
-class PricingError(SosError):
-    """No model value exists for these inputs."""

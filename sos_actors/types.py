@@ -14,11 +14,8 @@ Inr = NewType("Inr", float)
 """Indian rupees."""
 Paise = NewType("Paise", int)
 """Hundredths of a rupee, exact: what charges and balances are counted in."""
-Lots = NewType("Lots", int)
 Fraction = NewType("Fraction", float)
 """0.01 means one per cent."""
-Percent = NewType("Percent", float)
-"""1.0 means one per cent."""
 
 NANOS_PER_SECOND = 1_000_000_000
 NANOS_PER_MINUTE = 60 * NANOS_PER_SECOND

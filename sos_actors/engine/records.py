@@ -38,8 +38,6 @@ class Reason(IntEnum):
     OPEN_POSITIONS = 14
     PER_SYMBOL = 15
     ZERO_QUANTITY = 16
-    BEFORE_WARM_UP = 17
-    QUARANTINED = 18
     RISK_NOT_POSITIVE = 20
     NO_CONTRACT = 30
     NO_PRICE = 31
@@ -59,8 +57,6 @@ REASON_TEXT = {
     Reason.OPEN_POSITIONS: "too many open positions",
     Reason.PER_SYMBOL: "a position in this symbol is open",
     Reason.ZERO_QUANTITY: "quantity_mod is zero or negative",
-    Reason.BEFORE_WARM_UP: "indicators are not warm yet",
-    Reason.QUARANTINED: "the symbol's prices disagree between sources",
     Reason.RISK_NOT_POSITIVE: "stop or target on the wrong side of the entry",
     Reason.NO_CONTRACT: "no option contract of that strike and expiry",
     Reason.NO_PRICE: "the contract has no price yet in this session",

@@ -1,6 +1,7 @@
 """Lot size, freeze quantity, strike step and option tick of index contracts, for dates the master no longer has.
 
-What a run over history goes by: a master knows only what is listed today. An underlying is named as the exchange does, ``NIFTY``.
+What a run over history goes by: a master knows only what is listed today. An underlying is named as the exchange does,
+``NIFTY``.
 """
 
 from __future__ import annotations

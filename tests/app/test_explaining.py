@@ -54,10 +54,12 @@ def test_what_is_explained_is_what_a_run_decides(config: Config, source: Source)
         finished = run_backtest(request, config, source.store, CALENDAR)
         signals = finished.result.signals
         names = [one.pattern_id for one in finished.plan.strategies]
-        decided = sorted({(names[row["strategy"]], float(row["entry"]), float(row["stop"])) for row in signals})
+        decided = sorted(
+            {(names[row["strategy"]], int(row["ts"]), float(row["entry"]), float(row["stop"])) for row in signals}
+        )
         explained = sorted(
             {
-                (one.pattern_id, bar.record.signal.entry, bar.record.signal.stop)
+                (one.pattern_id, bar.closed, bar.record.signal.entry, bar.record.signal.stop)
                 for one in FIRING
                 for bar in explain_history(one, NIFTY, DAYS, source.store, CALENDAR, config)
                 if bar.record.signal is not None

@@ -58,5 +58,14 @@ def test_a_failed_condition_says_why_and_a_time_out_is_told() -> None:
     assert "2026-01-12 09:17-09:18 BREAK, 1/3 bars [UNKNOWN]" in shown
 
 
+def test_a_bar_shows_when_it_closed_as_given_or_a_timeframe_after_it_opened() -> None:
+    strategy = load_bytes(json.dumps(DOCUMENT | {"timeframe": "5m"}).encode(), "f.json").strategy
+    assert strategy is not None
+    (given,) = explain(strategy, [bar(0, 10)], moments=[bar(2, 10).ts])
+    (derived,) = explain(strategy, [bar(0, 10)])
+    assert given.lines()[0].startswith("2026-01-12 09:15-09:17 UP")
+    assert derived.lines()[0].startswith("2026-01-12 09:15-09:20 UP")
+
+
 def test_a_regime_that_blocks_entry_is_told() -> None:
     assert lines([10], [Regime.BEARISH]) == ["2026-01-12 09:15-09:16 UP [BEARISH]: the regime allows no entry"]
