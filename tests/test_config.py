@@ -86,7 +86,7 @@ def test_regimes_are_read_by_name(tmp_path: Path) -> None:
         ('[mood]\nmarket_symbol = "NIFTTY"\n', r"sos.toml:2: mood.market_symbol: 'NIFTTY' is not allowed: one of NIF"),
         ('[mood]\nmarket_symbol = "RELIANCE"\n', r"mood.market_symbol: 'RELIANCE' is not allowed"),
         ("[paths]\ndata_dir = 3\n", r"paths.data_dir: 3 is not a text"),
-        ('[logs]\nlevel = "info"\n', r"logs.level: 'info' is not allowed: one of DEBUG"),
+        ('[sizing]\nmode = "lot"\n', r"sizing.mode: 'lot' is not allowed: one of lots"),
         ("[store]\ncommit_rows = 0\n", r"store.commit_rows: 0 is not allowed: 1 or more"),
         ("[risk]\nmax_per_symbol = = 1\n", r"sos.toml:2: not valid TOML"),
         ("[risk]\nmax_per_symbol = ", r"sos.toml:\d: not valid TOML"),
@@ -98,13 +98,13 @@ def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(tmp_path: Path,
 
 
 def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:
-    text = '[rsik]\n[risk]\nmax_open_position = 2\nmax_per_symbol = 0\n[logs]\nlevel = "info"\n[sizing]\nlots = 2\n'
+    text = "[rsik]\n[risk]\nmax_open_position = 2\nmax_per_symbol = 0\n[sizing]\nmode = 'lot'\n[fills]\nslippage_ticks = 2\n"
     with pytest.raises(ConfigError) as caught:
         load_config(written(tmp_path, text))
     told = [line.partition("sos.toml:")[2].split()[:3] for line in str(caught.value).splitlines()]
     assert told == [
         ["1:", "unknown", "section"], ["3:", "unknown", "key"], ["4:", "risk.max_per_symbol:", "0"],
-        ["6:", "logs.level:", "'info'"],
+        ["6:", "sizing.mode:", "'lot'"],
     ]  # fmt: skip
 
 

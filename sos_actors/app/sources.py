@@ -14,7 +14,7 @@ from sos_actors.config import Config
 from sos_actors.errors import MissingDataError, StoreFullError, UnknownSymbolError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import Instrument, SymbolMaster, default_master, imported_instrument
-from sos_actors.market.symbols import short_name_of
+from sos_actors.market.symbols import canonical_for, short_name_of
 from sos_actors.simulator.model import MarketModel
 from sos_actors.store.database import MASTER, Store
 from sos_actors.types import Segment
@@ -153,8 +153,8 @@ def _simulated(
                 f"does not list it. It lists {names}. Import your own candles with 'sos ingest --file …'."
             )
     symbols = [instrument.symbol for instrument in instruments]
-    market = default_master().resolve(config.mood.market_symbol).symbol
-    symbols += [market] if market not in symbols else []
+    market = canonical_for(config.mood.market_symbol)
+    symbols += [market] if market in listed and market not in symbols else []
     folder = simulated_folder(config.paths.data_dir, seed)
     store = Store.open(folder, origin="simulated", commit_rows=config.store.commit_rows)
     try:

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
         _check_writable(args.report)
     days = asked_days(args, config, instruments[0], calendar)
     strategies = usable_strategies(args.strategies or [config.paths.strategies])
-    tell_idle(strategies, instruments)
+    tell_idle(strategies, instruments, aloud=args.strategies is not None)
     wishes = SourceWishes(not args.no_backfill, args.skip_missing, args.simulated)
     with Progress("Preparing the simulated market", unit="sessions") as progress:
         source = open_source(config, instruments, days, calendar, wishes, progress.reach)

@@ -47,8 +47,13 @@ def usable_strategies(paths: Sequence[Path]) -> list[Strategy]:
     return strategies
 
 
-def tell_idle(strategies: Sequence[Strategy], instruments: Sequence[Instrument]) -> None:
+def tell_idle(strategies: Sequence[Strategy], instruments: Sequence[Instrument], *, aloud: bool) -> None:
     """Say on stderr which strategies name other symbols only, so that the run does not follow them.
+
+    Args:
+        strategies: of the run.
+        instruments: of the run.
+        aloud: False when the user did not choose the strategies, and so expects some to be for other symbols.
 
     Raises:
         StrategyError: that is all of them.
@@ -61,6 +66,8 @@ def tell_idle(strategies: Sequence[Strategy], instruments: Sequence[Instrument])
     if len(idle) == len(strategies):
         wanted = ", ".join(dict.fromkeys(name for one in idle for name in one.symbols))
         raise StrategyError(f"No strategy follows {names}: the files name {wanted}. Choose --symbol accordingly.")
+    if not aloud:
+        return
     listed = ", ".join(one.pattern_id for one in idle[:IDLE_NAMED]) + (", ..." if len(idle) > IDLE_NAMED else "")
     verb = "follows" if len(idle) == 1 else "follow"
     print(f"sos: {plural(len(idle), 'strategy')} {verb} none of {names}: {listed}", file=sys.stderr)

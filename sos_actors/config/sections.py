@@ -16,7 +16,6 @@ from typing import Any
 from sos_actors.errors import ConfigError
 from sos_actors.types import Regime
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SIZING_MODES = ("lots", "risk")
 MARKET_SYMBOLS = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50")
 """Indices with an option chain; a test holds them to those of `market/symbols.py`, which stands above this leaf."""
@@ -120,13 +119,6 @@ class StoreSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Logs(Section):
-    """The day's log."""
-
-    level: str = _setting("INFO", one_of=LOG_LEVELS)
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """All sections. A frozen value: change one with `dataclasses.replace`, which checks it again."""
 
@@ -139,7 +131,6 @@ class Config:
     charges: Charges = field(default_factory=Charges)
     simulation: Simulation = field(default_factory=Simulation)
     store: StoreSettings = field(default_factory=StoreSettings)
-    logs: Logs = field(default_factory=Logs)
 
     @classmethod
     def default(cls) -> Config:

@@ -191,7 +191,8 @@ def test_a_store_of_ones_own_is_never_silently_replaced_by_the_simulated_market(
         assert "TCS: 2024-06-04" in capsys.readouterr().err
     assert main([*words, "--simulated"]) == 0
     assert capsys.readouterr().out.startswith("SIMULATED DATA")
-    assert main([*config, "backtest", "--symbol", "NIFTY", "--from-date", "2026-01-12"]) == 0, "nothing of NIFTY is here"
+    nifty = [*config, "backtest", "--symbol", "NIFTY", "--from-date", "2026-01-12"]
+    assert main(nifty) == 0, "nothing of NIFTY is here"
     assert capsys.readouterr().out.startswith("SIMULATED DATA")
 
 

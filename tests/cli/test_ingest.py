@@ -58,6 +58,49 @@ def test_a_file_without_one_good_row_is_a_no(tmp_path: Path, capsys: pytest.Capt
     assert "0 of 1 rows imported" in capsys.readouterr().out
 
 
+def test_a_second_import_says_what_is_new_unchanged_and_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = minute_file(tmp_path / "acme.csv", minutes=10)
+    words = [*configured(tmp_path), "ingest", "--file", str(file), "--set", "symbol=ACME"]
+    assert main(words) == 0
+    assert "10 new, 0 unchanged, 0 REPLACED" in capsys.readouterr().out
+    file.write_text(file.read_text().replace("100.50,99.50,100.05,1000", "100.50,99.50,100.25,1000"))
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "0 new, 9 unchanged, 0 REPLACED" in said
+    assert "REJECTED: another row is stored for the same minute (kept; --force replaces it)" in said
+    assert "close 100.05 -> 100.25" in said
+    assert main([*words, "--force"]) == 0
+    said = capsys.readouterr().out
+    assert "0 new, 9 unchanged, 1 REPLACED" in said
+    assert "close 100.05 -> 100.25" in said
+
+
+def test_bars_later_than_this_machines_clock_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = minute_file(tmp_path / "acme.csv", minutes=10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sos_actors.cli.ingest.wall_time", lambda: 1_704_067_200 * 10**9)
+        assert main([*configured(tmp_path), "ingest", "--file", str(file), "--set", "symbol=ACME"]) == 1
+    assert "REJECTED: in the future" in capsys.readouterr().out
+
+
+def test_a_folder_is_told_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*configured(tmp_path), "ingest", "--file", str(tmp_path)]) == 2
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_what_looks_like_a_mistake_stores_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = minute_file(tmp_path / "acme.csv")
+    words = [*configured(tmp_path), "ingest", "--file", str(file)]
+    assert main([*words, "--set", "symbol=ACME", "--timezone", "UTC"]) == 1
+    assert "outside the market's hours" in capsys.readouterr().err
+    assert main([*words, "--set", "symbol=NFTY"]) == 1
+    assert "did you mean NIFTY" in capsys.readouterr().err
+    with Store.open(tmp_path / "data", read_only=True) as store:
+        assert store.candle_symbols() == []
+
+
 def test_ctrl_c_in_an_import_keeps_what_is_committed_and_the_same_command_goes_on(tmp_path: Path) -> None:
     config = configured(tmp_path)
     days = [f"2024-{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 29)]

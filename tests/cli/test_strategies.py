@@ -57,13 +57,13 @@ def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 
 def test_strategies_for_other_symbols_are_named_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     strategies = usable_strategies([written(tmp_path, "one", "NIFTY"), written(tmp_path, "two", "reliance")])
-    tell_idle(strategies, [NIFTY, RELIANCE])
+    tell_idle(strategies, [NIFTY, RELIANCE], aloud=True)
     assert capsys.readouterr().err == ""
-    tell_idle(strategies, [RELIANCE])
+    tell_idle(strategies, [RELIANCE], aloud=True)
     assert capsys.readouterr().err == "sos: 1 strategy follows none of RELIANCE: ONE\n"
 
 
 def test_a_run_that_no_strategy_follows_is_an_error(tmp_path: Path) -> None:
     strategies = usable_strategies([written(tmp_path, "one", "NIFTTY"), written(tmp_path, "two", "BANKNIFTY")])
     with pytest.raises(StrategyError, match="No strategy follows NIFTY: the files name NIFTTY, BANKNIFTY"):
-        tell_idle(strategies, [NIFTY])
+        tell_idle(strategies, [NIFTY], aloud=False)
