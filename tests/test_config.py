@@ -98,7 +98,7 @@ def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(tmp_path: Path,
 
 
 def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:
-    text = "[rsik]\n[risk]\nmax_open_position = 2\nmax_per_symbol = 0\n[sizing]\nmode = 'lot'\n[fills]\nslippage_ticks = 2\n"
+    text = "[rsik]\n[risk]\nmax_open_position = 2\nmax_per_symbol = 0\n[sizing]\nmode = 'lot'\nlots = 2\n"
     with pytest.raises(ConfigError) as caught:
         load_config(written(tmp_path, text))
     told = [line.partition("sos.toml:")[2].split()[:3] for line in str(caught.value).splitlines()]
