@@ -15,7 +15,7 @@ from typing import Any
 
 from sos_actors.app.backtest import Backtest, BacktestRequest, run_backtest, session_days
 from sos_actors.app.document import make_document, with_candles
-from sos_actors.app.report import render_report
+from sos_actors.app.reports.report import render_report
 from sos_actors.app.sources import Source, SourceWishes, has_store, open_source, symbol_master
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
 from sos_actors.cli.kernel_cache import kernels_are_cold

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sos_actors.app.import_report import ImportOptions, ImportReport
-from sos_actors.app.importing import import_file
+from sos_actors.app.imports.importing import import_file
+from sos_actors.app.imports.report import ImportOptions, ImportReport
 from sos_actors.app.sources import symbol_master
 from sos_actors.cli.arguments import Subparsers, new_command
 from sos_actors.cli.progress import Progress

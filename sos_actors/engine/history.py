@@ -106,6 +106,8 @@ def run_history(plan: Plan, history: HistoryInput, progress: Callable[[int, int]
     """
     errors: dict[tuple[int, str], int] = {}
     found = []
+    if progress is not None:
+        progress(0, len(plan.watches))
     for done, watch in enumerate(plan.watches):
         found.append(_signals_of(watch, plan, history.histories[watch.symbol], errors))
         if progress is not None:

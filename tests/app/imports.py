@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sos_actors.app.importing import ImportOptions, ImportReport, import_file
+from sos_actors.app.imports.importing import ImportOptions, ImportReport, import_file
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master
 from sos_actors.messages.market import BarSeries

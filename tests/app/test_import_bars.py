@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.app import import_report as reasons
+from sos_actors.app.imports import report as reasons
 from sos_actors.errors import ImportRefusedError
 from sos_actors.types import NANOS_PER_MINUTE, UnixNanos
 from tests.app.imports import BAR, HEAD, NIFTY, OPEN_0915, bars, bring, counts, minute_lines

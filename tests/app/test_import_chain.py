@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sos_actors.app import import_report as reasons
+from sos_actors.app.imports import report as reasons
 from sos_actors.types import NANOS_PER_MINUTE, UnixNanos
 from tests.app.imports import OPEN_0915, bring, chain, counts
 

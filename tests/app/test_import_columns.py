@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.app.import_columns import find_columns, unused_columns
-from sos_actors.app.import_report import ImportOptions
+from sos_actors.app.imports.columns import find_columns, unused_columns
+from sos_actors.app.imports.report import ImportOptions
 from sos_actors.errors import ImportRefusedError
 from tests.app.imports import BAR, HEAD, bars, bring
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.app.import_naming import Naming
-from sos_actors.app.import_report import ImportReport
+from sos_actors.app.imports.naming import Naming
+from sos_actors.app.imports.report import ImportReport
 from sos_actors.errors import ImportRefusedError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master

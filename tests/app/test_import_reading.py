@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.app import import_report as reasons
-from sos_actors.app.import_reading import read_batches
-from sos_actors.app.import_report import ImportOptions, ImportReport
-from sos_actors.app.importing import import_file
+from sos_actors.app.imports import report as reasons
+from sos_actors.app.imports.importing import import_file
+from sos_actors.app.imports.reading import read_batches
+from sos_actors.app.imports.report import ImportOptions, ImportReport
 from sos_actors.errors import ImportRefusedError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master

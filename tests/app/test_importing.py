@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sos_actors.app import import_report as reasons
-from sos_actors.app.importing import ImportOptions, ImportReport, import_file
+from sos_actors.app.imports import report as reasons
+from sos_actors.app.imports.importing import ImportOptions, ImportReport, import_file
 from sos_actors.errors import ImportRefusedError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master

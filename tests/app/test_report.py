@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from sos_actors.app.headline import ordered_notes, period, why_no_trades
-from sos_actors.app.report import render_report
-from sos_actors.app.report_charts import MAX_POINTS, equity_points, nice_ticks, short_inr
-from sos_actors.app.report_columns import candle_columns, script_json, text_column
-from sos_actors.app.report_markup import MINUS
+from sos_actors.app.reports.charts import MAX_POINTS, equity_points, nice_ticks, short_inr
+from sos_actors.app.reports.columns import candle_columns, script_json, text_column
+from sos_actors.app.reports.markup import MINUS
+from sos_actors.app.reports.report import render_report
 from sos_actors.app.rupees import format_inr, to_paise
 from tests.app.documents import empty_document, make_document
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "sos_actors" / "app" / "templates"
+TEMPLATES = Path(__file__).resolve().parents[2] / "sos_actors" / "app" / "reports" / "templates"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>\"&{{data}}\u2028"
 
 

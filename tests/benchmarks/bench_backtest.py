@@ -17,12 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from sos_actors.app.backtest import BacktestRequest, run_backtest
 from sos_actors.app.document import make_document
-from sos_actors.app.report import render_report
+from sos_actors.app.reports.report import render_report
 from sos_actors.app.sources import SourceWishes, open_source, symbol_master
 from sos_actors.cli.strategies import usable_strategies
 from sos_actors.cli.table import render_summary
@@ -84,8 +85,8 @@ def stages(config_path: Path) -> None:
         with source.store:
             marks.append(("store opened and checked", time.perf_counter()))
             request = BacktestRequest([instrument], strategies, source.days)
-            run = run_backtest(request, config, source.store, calendar)
-            marks.append(("candles read, patterns matched, trades made", time.perf_counter()))
+            run = run_backtest(request, config, source.store, calendar, partial(_mark, marks))
+            marks.append(("trades made, contracts read", time.perf_counter()))
         document = make_document(run, config, calendar, seed=source.seed)
         marks.append(("document with charges", time.perf_counter()))
         render_summary(document, 80, False)
@@ -96,6 +97,12 @@ def stages(config_path: Path) -> None:
             total = marks[-1][1] - marks[0][1]
             for (_, begun), (name, ended) in pairwise(marks):
                 print(f"  {name:<46}{ended - begun:7.3f} s {(ended - begun) / total:6.1%}")
+
+
+def _mark(marks: list[tuple[str, float]], done: int, total: int) -> None:
+    """Called before the first program is matched and after each."""
+    if done in (0, total):
+        marks.append(("patterns matched" if done else "candles and moods read", time.perf_counter()))
 
 
 def symbols() -> None:

@@ -8,14 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
-from sos_actors.app import import_report as reasons
-from sos_actors.app.import_bars import BarImport
-from sos_actors.app.import_chain import ChainImport
-from sos_actors.app.import_job import ImportJob
-from sos_actors.app.import_naming import Naming
-from sos_actors.app.import_reading import Batch, read_batches
-from sos_actors.app.import_report import ImportOptions, ImportReport, ist_text
-from sos_actors.app.import_rows import DAY_NS, expiry_of, hours, leg_of
+from sos_actors.app.imports import report as reasons
+from sos_actors.app.imports.bars import BarImport
+from sos_actors.app.imports.chain import ChainImport
+from sos_actors.app.imports.job import ImportJob
+from sos_actors.app.imports.naming import Naming
+from sos_actors.app.imports.reading import Batch, read_batches
+from sos_actors.app.imports.report import ImportOptions, ImportReport, ist_text
+from sos_actors.app.imports.rows import DAY_NS, expiry_of, hours, leg_of
 from sos_actors.errors import ImportRefusedError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import SymbolMaster

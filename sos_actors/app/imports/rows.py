@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.app.import_report import NO_RULE, NO_SESSION
+from sos_actors.app.imports.report import NO_RULE, NO_SESSION
 from sos_actors.errors import MarketRuleError
 from sos_actors.market.calendar import Calendar
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, OptionType, Segment

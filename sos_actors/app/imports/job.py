@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.app.import_naming import Naming
-from sos_actors.app.import_reading import Batch
-from sos_actors.app.import_report import EXAMPLES, ImportOptions, ImportReport
-from sos_actors.app.import_rows import same_values
+from sos_actors.app.imports.naming import Naming
+from sos_actors.app.imports.reading import Batch
+from sos_actors.app.imports.report import EXAMPLES, ImportOptions, ImportReport
+from sos_actors.app.imports.rows import same_values
 from sos_actors.market.calendar import Calendar
 from sos_actors.store import Store
 from sos_actors.types import UnixNanos

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.app.import_columns import NUMBERS, TEXTS, find_columns, unused_columns
-from sos_actors.app.import_report import EXAMPLES, ImportOptions, ImportReport
-from sos_actors.app.import_times import TimeReader
+from sos_actors.app.imports.columns import NUMBERS, TEXTS, find_columns, unused_columns
+from sos_actors.app.imports.report import EXAMPLES, ImportOptions, ImportReport
+from sos_actors.app.imports.times import TimeReader
 from sos_actors.errors import ImportRefusedError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.app import import_report as reasons
-from sos_actors.app.import_job import Held, ImportJob
-from sos_actors.app.import_reading import Batch
-from sos_actors.app.import_rows import DAY_NS, days_of, expiry_of, groups, hours, leg_of, repeats
+from sos_actors.app.imports import report as reasons
+from sos_actors.app.imports.job import Held, ImportJob
+from sos_actors.app.imports.reading import Batch
+from sos_actors.app.imports.rows import DAY_NS, days_of, expiry_of, groups, hours, leg_of, repeats
 from sos_actors.errors import ImportRefusedError
 from sos_actors.market.lots import lot_size
 from sos_actors.market.symbols import contract_symbol, parse_contract_symbol, short_name_of

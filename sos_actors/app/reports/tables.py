@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sos_actors.app.headline import format_day
-from sos_actors.app.report_markup import (
+from sos_actors.app.reports.markup import (
     NUMERIC,
     amount,
     breakable,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sos_actors.app.headline import format_day
-from sos_actors.app.report_markup import MINUS, amount, esc
+from sos_actors.app.reports.markup import MINUS, amount, esc
 from sos_actors.app.rupees import group_indian, to_paise
 
 Record = Mapping[str, Any]

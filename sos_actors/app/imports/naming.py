@@ -6,7 +6,7 @@ import difflib
 import re
 from datetime import date, timedelta
 
-from sos_actors.app.import_report import ImportReport
+from sos_actors.app.imports.report import ImportReport
 from sos_actors.errors import ImportRefusedError, MarketRuleError, UnknownSymbolError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.expiries import expiries

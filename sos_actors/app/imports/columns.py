@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sos_actors.app.import_report import ImportOptions
+from sos_actors.app.imports.report import ImportOptions
 from sos_actors.errors import ImportRefusedError
 
 _QUOTES = {

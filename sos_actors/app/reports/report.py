@@ -13,10 +13,10 @@ from importlib.resources import files
 from typing import Any
 
 from sos_actors.app.headline import ordered_notes, period, plural, why_no_trades
-from sos_actors.app.report_charts import equity_chart, equity_points, waterfall
-from sos_actors.app.report_columns import candle_columns, epoch, script_json, signal_columns, trade_columns
-from sos_actors.app.report_markup import amount, count, definition_list, esc, percent, ratio
-from sos_actors.app.report_tables import (
+from sos_actors.app.reports.charts import equity_chart, equity_points, waterfall
+from sos_actors.app.reports.columns import candle_columns, epoch, script_json, signal_columns, trade_columns
+from sos_actors.app.reports.markup import amount, count, definition_list, esc, percent, ratio
+from sos_actors.app.reports.tables import (
     configuration,
     errors_table,
     group_table,
@@ -69,7 +69,7 @@ def render_report(document: Record) -> str:
 
 
 def _template(name: str) -> str:
-    return (files("sos_actors.app") / "templates" / name).read_text(encoding="utf-8")
+    return (files("sos_actors.app.reports") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:

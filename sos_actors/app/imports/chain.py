@@ -8,12 +8,12 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.app import import_report as reasons
-from sos_actors.app.import_columns import NUMBERS
-from sos_actors.app.import_job import Held, ImportJob
-from sos_actors.app.import_reading import Batch
-from sos_actors.app.import_report import EXAMPLES
-from sos_actors.app.import_rows import day_range, days_of, expiry_of, groups, hours, leg_of, repeats
+from sos_actors.app.imports import report as reasons
+from sos_actors.app.imports.columns import NUMBERS
+from sos_actors.app.imports.job import Held, ImportJob
+from sos_actors.app.imports.reading import Batch
+from sos_actors.app.imports.report import EXAMPLES
+from sos_actors.app.imports.rows import day_range, days_of, expiry_of, groups, hours, leg_of, repeats
 from sos_actors.errors import ImportRefusedError
 from sos_actors.market.chain import measure_many
 from sos_actors.market.lots import lot_size
