@@ -20,6 +20,7 @@ from sos_actors.types import IST_OFFSET_S
 
 logger = logging.getLogger(__name__)
 
+_FEW = 6
 _NAME = re.compile(r"sos_timeseries_(\d{4})_(\d{2})\.db")
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ class Shards:
         if last_s <= first_s:
             return []
         low, high = month_of(first_s), month_of(last_s - 1)
+        if high - low < _FEW:  # asking for a file costs less than listing the folder
+            return [month for month in range(low, high + 1) if self.path(month).is_file()]
         return [month for month in self.all_months() if low <= month <= high]
 
     def all_months(self) -> list[int]:
