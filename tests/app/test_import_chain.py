@@ -47,6 +47,16 @@ def test_joined_legs_are_counted_and_both_are_refused_with_their_row(tmp_path: P
     assert counts(bring(tmp_path, lines(81), kind="chain")) == {reasons.REPLACES: 2}
 
 
+def test_calls_and_puts_may_come_in_files_of_their_own(tmp_path: Path) -> None:
+    for leg, price in (("CE", 90.0), ("PE", 80.0)):
+        lines = [LONG, *(f"2024-01-01 09:{minute}:00,NIFTY,2024-01-04,21500,{leg},{price},100" for minute in (20, 21))]
+        report = bring(tmp_path, lines, kind="chain")
+        assert (report.new, report.replaced, report.rejected) == (2, 0, {})
+        assert bring(tmp_path, lines, kind="chain").unchanged == 2
+    stored = chain(tmp_path)
+    assert (stored.ce_ltp.tolist(), stored.pe_ltp.tolist()) == ([90.0, 90.0], [80.0, 80.0])
+
+
 def test_snapshots_of_the_future_are_refused(tmp_path: Path) -> None:
     now = UnixNanos(OPEN_0915 + 6 * NANOS_PER_MINUTE)
     assert counts(bring(tmp_path, wide(), kind="chain", now=now)) == {reasons.FUTURE: 2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 
 import numpy as np
@@ -149,13 +149,17 @@ class ChainImport:
     def _write_changes(
         self, underlying: str, expiry: date, rows: ChainColumns, part: Batch, place: NDArray[np.int64]
     ) -> None:
-        """Write what the store lacks; ``place`` is the row each of the file's rows went into."""
+        """Write what the store lacks; ``place`` is the row each of the file's rows went into.
+
+        A leg or a figure that this file does not know stays as it is: calls and puts may come in files of their own.
+        """
         job = self._job
         stored = job.store.chain(underlying, int(rows.ts[0]), int(rows.ts[-1]) + NANOS_PER_SECOND, expiry)
         strikes = np.unique(np.concatenate([rows.strike, stored.strike]))
         old, new = (np.stack([getattr(columns, name) for name in _VALUES]) for columns in (stored, rows))
-        against = Held.match(_keys(rows, strikes), new, _keys(stored, strikes), old)
-        differs = against.differs
+        against = Held.match(_keys(rows, strikes), new, _keys(stored, strikes), old).keeping_what_is_known()
+        rows = replace(rows, **dict(zip(_VALUES, against.values, strict=True)))
+        differs = against.contradicts
         lines = part.line[np.unique(place, return_index=True)[1]]
         by_row = against.changes(differs, lines, _VALUES)
         refused = np.flatnonzero(differs[place])[:EXAMPLES]
@@ -166,7 +170,8 @@ class ChainImport:
         write = taken & ~against.same
         if write.any():
             job.store.add_chain(underlying, rows[write], job.source)
-        counts = [int(chosen.sum()) for chosen in (~against.held, against.same, differs & taken)]
+        added = ~against.held | (against.differs & ~differs)
+        counts = [int(chosen.sum()) for chosen in (added, against.same, differs & taken)]
         job.report.took(underlying, new=counts[0], unchanged=counts[1], replaced=counts[2])
         job.report.rows_accepted += int(good.sum())
         if "option_type" in part.texts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,18 @@ class Held:
     def differs(self) -> NDArray[np.bool_]:
         """Which rows would replace one with other values."""
         return self.held & ~self.same
+
+    @property
+    def contradicts(self) -> NDArray[np.bool_]:
+        """Which rows would replace a known value with another; giving an unknown one is no contradiction."""
+        other = (self.values != self.stored) & ~np.isnan(self.stored) & ~np.isnan(self.values)
+        result: NDArray[np.bool_] = self.held & other.any(axis=0)
+        return result
+
+    def keeping_what_is_known(self) -> Self:
+        """The same with the file's unknown values filled from the store."""
+        values = np.where(np.isnan(self.values), self.stored, self.values)
+        return type(self)(self.held, self.held & same_values(values, self.stored), values, self.stored)
 
     def changes(self, rows: NDArray[np.bool_], lines: NDArray[np.int64], names: Sequence[str]) -> dict[int, str]:
         """``close 100 -> 101`` of the first of some rows, by line.
