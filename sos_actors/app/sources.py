@@ -19,6 +19,7 @@ from sos_actors.simulator.model import MarketModel
 from sos_actors.store.database import MASTER, Store
 from sos_actors.types import Segment
 
+INSTRUMENTS = "instruments.json.gz"
 LISTED_AT_MOST = 12
 """Missing days named one by one in a message."""
 
@@ -62,8 +63,15 @@ def has_store(config: Config) -> bool:
 
 
 def symbol_master(config: Config) -> SymbolMaster:
-    """The instruments that can be named: the built-in ones and those with candles in the trader's store."""
-    master = default_master()
+    """The instruments that can be named: of the broker's list, and those with candles in the trader's store.
+
+    The list is Upstox's ``NSE.json.gz``, put into the data folder as INSTRUMENTS; without it the built-in one serves.
+
+    Raises:
+        DataError: the list cannot be read.
+    """
+    listed = config.paths.data_dir / INSTRUMENTS
+    master = SymbolMaster.from_upstox(listed) if listed.is_file() else default_master()
     if not has_store(config):
         return master
     with _open(config.paths.data_dir, config)[0] as store:

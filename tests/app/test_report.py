@@ -86,6 +86,14 @@ def hostile_document() -> dict[str, Any]:
     return document
 
 
+def test_modelled_prices_are_told_as_loudly_as_a_simulated_market() -> None:
+    document = make_document()
+    document["run"]["simulated"], document["run"]["notes"] = False, ["Left out: a day.", "MODEL PRICES: 3 of 4 trades."]
+    page = render_report(document)
+    assert '<p class="banner" role="note">MODEL PRICES: 3 of 4 trades.</p>' in page
+    assert '<p class="note" role="note">Left out: a day.</p>' in page
+
+
 def test_the_same_document_gives_the_same_bytes(document: dict[str, Any], page: str) -> None:
     assert render_report(copy.deepcopy(document)) == page
 

@@ -29,6 +29,8 @@ from sos_actors.app.rupees import format_count, format_inr
 Record = Mapping[str, Any]
 SCRIPTS = ("format.js", "table.js", "drawing.js", "candles.js", "page.js")
 STYLES = ("page.css", "parts.css")
+LOUD = "MODEL PRICES"
+"""How a note begins that no reader may miss, besides that of a simulated market."""
 SIGNAL_COUNTS = (("signals", "Signals"), ("vetoed", "Vetoed"), ("denied", "Denied"), ("skipped", "Skipped"))
 
 
@@ -100,7 +102,7 @@ def _head(document: Record) -> dict[str, str]:
 
 
 def _note(note: str, *, first: bool, run: Record) -> str:
-    loud = first and bool(run.get("simulated"))
+    loud = (first and bool(run.get("simulated"))) or note.startswith(LOUD)
     return f'<p class="{"banner" if loud else "note"}" role="note">{esc(note)}</p>'
 
 
