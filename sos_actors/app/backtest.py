@@ -169,6 +169,12 @@ def run_backtest(
         f"No table knows the freeze quantity of {name} on some of these days: its orders are counted as one."
         for name in sorted(unknown_freeze)
     ]
+    notes += [
+        f"{symbol.short_name}: {one.left_out} stored bars were left out: shares are taken to have derivatives, whose "
+        "trading ends earlier since August 2026."
+        for symbol, one in zip(symbols, loaded, strict=True)
+        if one.left_out
+    ]
     return Backtest(request, plan, loaded, result, charges, fingerprint, notes)
 
 

@@ -105,12 +105,14 @@ class LoadedSymbol:
         sentiment: of the symbol.
         bars_of_day: bars found on each day of the run.
         sources: where the bars came from, names as stored.
+        left_out: stored bars outside the hours the engine goes by (it takes every share to have derivatives).
     """
 
     history: SymbolHistory
     sentiment: SentimentPath
     bars_of_day: dict[date, int]
     sources: tuple[str, ...]
+    left_out: int
 
 
 class HistoryLoader:
@@ -158,7 +160,7 @@ class HistoryLoader:
         rates = None if index else self._charges.rates(self._days[0], ChargeKind.EQUITY_INTRADAY)
         history = SymbolHistory(bars, numbers, opens, closes, rows, self._surroundings(followed, sentiment), rates)
         sources = self._store.candle_sources(followed.symbol, day_start(self._days[0]), self._last)
-        return LoadedSymbol(history, sentiment, counts, tuple(sorted(sources)))
+        return LoadedSymbol(history, sentiment, counts, tuple(sorted(sources)), int((~inside).sum()))
 
     def _sessions_of(
         self, numbers: NDArray[np.int64], segment: Segment

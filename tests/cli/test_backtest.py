@@ -220,3 +220,15 @@ def test_an_untraded_signal_names_the_contract_it_wanted(
     assert skipped[0]["instrument"] in found["run"]["notes"][0]
     modelled, _ = document([*other, "backtest", *WEEK, "--price-model"], capsys)
     assert modelled["run"]["notes"][0].startswith("MODEL PRICES")
+
+
+def test_bars_of_a_share_after_the_end_of_trading_with_derivatives_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configured(tmp_path)
+    file = minute_file(tmp_path / "acme.csv", day="2026-08-18")
+    assert main([*config, "ingest", "--file", str(file), "--set", "symbol=ACME"]) == 0
+    capsys.readouterr()
+    found, _ = document([*config, "backtest", "--symbol", "ACME", "--from-date", "2026-08-18"], capsys)
+    assert found["sessions"][0]["bars"] == 360
+    assert "ACME: 15 stored bars were left out" in " ".join(found["run"]["notes"])
