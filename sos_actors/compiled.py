@@ -1,7 +1,7 @@
 """The one way SOS compiles a numeric function; a leaf, imports nothing of the project.
 
-Numba re-checks only the file a cached function stands in: after editing a compiled function that another *file*
-calls, touch that file too or delete ``__pycache__``.
+Numba's own cache looks only at the file a function stands in, not at what it calls in others; ``cli/kernel_cache.py``
+keys the cache by all of them, for the commands and the tests.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from sos_actors.market.symbols import canonical_for, short_name_of
 from sos_actors.simulator.model import MarketModel
 from sos_actors.store.database import MASTER, Store
 from sos_actors.types import Segment
+from sos_actors.vendors.upstox.instruments import upstox_master
 
 INSTRUMENTS = "instruments.json.gz"
 LISTED_AT_MOST = 12
@@ -71,7 +72,7 @@ def symbol_master(config: Config) -> SymbolMaster:
         DataError: the list cannot be read.
     """
     listed = config.paths.data_dir / INSTRUMENTS
-    master = SymbolMaster.from_upstox(listed) if listed.is_file() else default_master()
+    master = upstox_master(listed) if listed.is_file() else default_master()
     if not has_store(config):
         return master
     with _open(config.paths.data_dir, config)[0] as store:

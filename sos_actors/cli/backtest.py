@@ -72,10 +72,10 @@ def run(args: argparse.Namespace, config: Config) -> int:
     strategies = usable_strategies(args.strategies or [config.paths.strategies])
     tell_idle(strategies, instruments, aloud=args.strategies is not None)
     wishes = SourceWishes(not args.no_backfill, args.skip_missing, args.simulated)
-    with Progress("Preparing the simulated market", unit="sessions") as progress:
-        source = open_source(config, instruments, days, calendar, wishes, progress.reach)
     if kernels_are_cold():
         print("sos: First run: compiling the engine, once; about ten seconds.", file=sys.stderr)
+    with Progress("Preparing the simulated market", unit="sessions") as progress:
+        source = open_source(config, instruments, days, calendar, wishes, progress.reach)
     with source.store, Progress("Running", unit="programs") as progress:
         request = BacktestRequest(instruments, strategies, source.days, args.price_model)
         finished = run_backtest(request, config, source.store, calendar, progress.reach)

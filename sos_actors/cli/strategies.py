@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sos_actors.app.backtest import followed
 from sos_actors.app.headline import plural
+from sos_actors.app.strategy_files import validate_paths
 from sos_actors.engine.plan import follows
 from sos_actors.errors import StrategyError
 from sos_actors.market.instruments import Instrument
@@ -16,7 +17,6 @@ from sos_actors.strategy.findings import Finding, Severity
 from sos_actors.strategy.load import LoadedStrategy
 from sos_actors.strategy.program import compile_strategies
 from sos_actors.strategy.tree import Strategy
-from sos_actors.strategy.validate import validate_paths
 
 IDLE_NAMED = 5
 """Strategies named one by one in the line on those that follow no symbol of the run."""

@@ -1,6 +1,6 @@
 """What can be traded or watched, and the one place where a name, whoever spelled it, becomes an instrument.
 
-``symbols`` writes and reads the names; ``upstox_master`` reads the broker's file.
+``symbols`` writes and reads the names; a vendor reads the broker's file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
-from pathlib import Path
 from typing import Self
 
 from sos_actors.errors import DataError, UnknownSymbolError
@@ -26,7 +25,6 @@ from sos_actors.market.symbols import (
     parse_contract_symbol,
     strike_text,
 )
-from sos_actors.market.upstox_master import read_upstox_master
 from sos_actors.types import OptionType, Segment
 
 __all__ = [
@@ -88,15 +86,6 @@ class SymbolMaster:
             DataError: two instruments share a canonical symbol.
         """
         return cls(instruments, origin)
-
-    @classmethod
-    def from_upstox(cls, path: Path) -> Self:
-        """A master from Upstox's instrument file (``NSE.json.gz`` or the same unpacked).
-
-        Raises:
-            DataError: the file cannot be read as such; the message says where and what to do.
-        """
-        return cls(read_upstox_master(path), str(path))
 
     def added(self, *instruments: Instrument) -> Self:
         """This master and these instruments; one whose canonical symbol is already known replaces it."""

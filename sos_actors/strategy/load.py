@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from sos_actors.strategy.document import MAX_BYTES, DocumentError, read_document, repetitions
+from sos_actors.strategy.document import DocumentError, read_document, repetitions
 from sos_actors.strategy.fields import Fields, Findings, type_name
 from sos_actors.strategy.findings import Finding, Severity
 from sos_actors.strategy.phases import OPAQUE, PhaseReader
@@ -59,36 +58,12 @@ class LoadedFolder:
         return tuple(finding for file in self.files for finding in file.findings)
 
 
-def load_strategy(path: Path | str) -> LoadedStrategy:
-    """Read one file; whatever is wrong with it is a finding, nothing is raised."""
-    where = Path(path)
-    try:
-        if where.exists() and not where.is_file():
-            return _refused(str(path), "Not a regular file")
-        size = where.stat().st_size
-        if size > MAX_BYTES:
-            return _refused(str(path), f"The file has {size:,} bytes; at most {MAX_BYTES:,}")
-        with where.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        return _refused(str(path), f"Cannot be read: {getattr(error, 'strerror', None) or error}")
-    return load_bytes(data, str(path))
-
-
-def load_folder(path: Path | str) -> LoadedFolder:
-    """Read every ``*.json`` below a folder (or the one file that ``path`` is) and check that ids are unique."""
-    where = Path(path)
-    if where.is_dir():
-        return load_files(sorted(where.rglob("*.json")))
-    return load_files([where])
-
-
-def load_files(paths: Iterable[Path | str]) -> LoadedFolder:
-    """Read files and check that no ``pattern_id`` is used twice: the first file keeps it, later ones are refused."""
+def without_doubles(files: Iterable[LoadedStrategy]) -> LoadedFolder:
+    """Refuse a ``pattern_id`` used twice: the first file keeps it, later ones are refused."""
     owners: dict[str, str] = {}
-    files = []
-    for path in paths:
-        loaded = load_strategy(path)
+    kept = []
+    for file in files:
+        loaded = file
         if loaded.strategy is not None:
             pattern_id = loaded.strategy.pattern_id
             owner = owners.setdefault(pattern_id, loaded.path)
@@ -96,8 +71,8 @@ def load_files(paths: Iterable[Path | str]) -> LoadedFolder:
                 message = f"pattern_id {pattern_id!r} is already used by {owner}"
                 double = Finding(Severity.ERROR, loaded.path, "$.pattern_id", message)
                 loaded = replace(loaded, strategy=None, draft=loaded.strategy, findings=(*loaded.findings, double))
-        files.append(loaded)
-    return LoadedFolder(tuple(files))
+        kept.append(loaded)
+    return LoadedFolder(tuple(kept))
 
 
 def load_bytes(data: bytes, path: str) -> LoadedStrategy:
@@ -105,7 +80,7 @@ def load_bytes(data: bytes, path: str) -> LoadedStrategy:
     try:
         document = read_document(data)
     except DocumentError as error:
-        return _refused(path, str(error))
+        return refused(path, str(error))
     findings = Findings(path)
     for repetition in repetitions(document):
         findings.warning(repetition.json_path, f"The key {repetition.key[:64]!r} stands twice: the last one counts")
@@ -113,11 +88,12 @@ def load_bytes(data: bytes, path: str) -> LoadedStrategy:
         findings.error("$", f"A strategy is an object {{…}}, not {type_name(document)}")
         return LoadedStrategy(path, None, tuple(findings.found))
     strategy = _StrategyReader(Fields(document, "$", findings)).read(path, hashlib.sha256(data).hexdigest())
-    refused = findings.has_error
-    return LoadedStrategy(path, None if refused else strategy, tuple(findings.found), strategy if refused else None)
+    wrong = findings.has_error
+    return LoadedStrategy(path, None if wrong else strategy, tuple(findings.found), strategy if wrong else None)
 
 
-def _refused(path: str, message: str) -> LoadedStrategy:
+def refused(path: str, message: str) -> LoadedStrategy:
+    """A file that could not even be read."""
     return LoadedStrategy(path, None, (Finding(Severity.ERROR, path, "$", message),))
 
 

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
 
 from sos_actors.errors import UnknownSymbolError
 from sos_actors.market.instruments import SymbolMaster, default_master
@@ -17,7 +16,7 @@ from sos_actors.market.symbols import INDEX_SHORT_NAMES, canonical_for, short_na
 from sos_actors.strategy.decidable import constant, contradiction, never_above, walk
 from sos_actors.strategy.fields import Findings
 from sos_actors.strategy.findings import Finding, Severity, nearest, printable
-from sos_actors.strategy.load import LoadedFolder, LoadedStrategy, load_files
+from sos_actors.strategy.load import LoadedStrategy
 from sos_actors.strategy.names import BAR_NAMES
 from sos_actors.strategy.phases import OPAQUE
 from sos_actors.strategy.tree import (
@@ -42,15 +41,6 @@ _CLOSE = Column(BAR_NAMES["close"])
 _AT_MARKET = (
     "The position is entered at the market's next price, it does not wait for this one: entry only anchors sl and tp"
 )
-
-
-def validate_paths(paths: Iterable[Path | str]) -> LoadedFolder:
-    """Load and validate files and folders; every file is checked before this returns."""
-    files: list[Path | str] = []
-    for path in paths:
-        where = Path(path)
-        files.extend(sorted(where.rglob("*.json")) if where.is_dir() else [where])
-    return LoadedFolder(tuple(validated(file) for file in load_files(dict.fromkeys(files)).files))
 
 
 def validated(loaded: LoadedStrategy) -> LoadedStrategy:

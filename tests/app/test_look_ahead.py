@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 
 from sos_actors.app.backtest import BacktestRequest, run_backtest
 from sos_actors.app.embedded import fill_sessions
+from sos_actors.app.strategy_files import load_paths
 from sos_actors.config import Config, Risk
 from sos_actors.engine.history import HistoryResult
 from sos_actors.engine.options import ChosenContract, NoContract
@@ -23,9 +23,9 @@ from sos_actors.messages.market import BarSeries
 from sos_actors.simulator.model import MarketModel
 from sos_actors.store.columns import ChainColumns, StatsColumns
 from sos_actors.store.database import Store
-from sos_actors.strategy.load import load_folder
 from sos_actors.strategy.tree import Strategy
 from sos_actors.types import NANOS_PER_MINUTE
+from tests.checkout import SHIPPED_STRATEGIES
 from tests.engine.brokers import signal_rows, trade_rows
 from tests.engine.markets import minute, strategy
 
@@ -35,7 +35,6 @@ DAYS = (date(2026, 1, 12), date(2026, 1, 13))
 NAMES = ("NIFTY", "RELIANCE", "SBIN")
 CONFIG = replace(Config(), risk=Risk(max_open_positions=5, max_per_symbol=2, max_trades_per_day=200))
 ENTRY_VALID_NS = CONFIG.fills.entry_valid_minutes * NANOS_PER_MINUTE
-SHIPPED = Path(__file__).parents[2] / "strategies"
 Columns = TypeVar("Columns", BarSeries, ChainColumns, StatsColumns)
 Change = Callable[[Any, Any], Any]
 """Known columns and later ones (the ``ts`` of a bar is its open): what the run reads instead."""
@@ -91,7 +90,7 @@ def strategies() -> list[Strategy]:
         strategy("FIVE", "close > open", timeframe="5m", sl="entry - atr", tp="entry + atr", option="ITM_CALL_9"),
         strategy("MOOD", "sentiment.pcr > 0 and close > vwap(history)", sl="entry - atr", tp="entry + atr"),
     ]
-    return [*load_folder(SHIPPED).strategies, *busy]
+    return [*load_paths(SHIPPED_STRATEGIES).strategies, *busy]
 
 
 @pytest.fixture(scope="module")

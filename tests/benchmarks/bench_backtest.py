@@ -25,12 +25,12 @@ from sos_actors.app.backtest import BacktestRequest, run_backtest
 from sos_actors.app.document import make_document
 from sos_actors.app.reports.report import render_report
 from sos_actors.app.sources import SourceWishes, open_source, symbol_master
+from sos_actors.app.strategy_files import load_paths
 from sos_actors.cli.strategies import usable_strategies
 from sos_actors.cli.table import render_summary
 from sos_actors.config import load_config
 from sos_actors.engine.history import run_history
 from sos_actors.market.calendar import Calendar
-from sos_actors.strategy.load import load_folder
 from tests.benchmarks.bench_engine import history_of, invented, wide_plan
 
 HOME = Path(__file__).resolve().parents[2]
@@ -107,7 +107,7 @@ def _mark(marks: list[tuple[str, float]], done: int, total: int) -> None:
 
 def symbols() -> None:
     """The engine over one month of 1 to 200 symbols with every strategy that names no symbol, or these."""
-    strategies = [strategy for strategy in load_folder(HOME / "strategies").strategies if not strategy.symbols]
+    strategies = [strategy for strategy in load_paths([HOME / "strategies"]).strategies if not strategy.symbols]
     market = invented(20 * 375)
     base = 0.0
     for count in (1, 5, 20, 50, 100, 200):

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sos_actors.app.strategy_files import load_paths
 from sos_actors.compiled import compiled
 from sos_actors.messages.market import BarSeries
 from sos_actors.strategy.kernel import Surroundings
-from sos_actors.strategy.load import load_bytes, load_folder
+from sos_actors.strategy.load import load_bytes
 from sos_actors.strategy.matcher import Matcher, unknown_surroundings
 from sos_actors.strategy.program import CompiledStrategies, compile_strategies
 from sos_actors.strategy.reference import ReferenceBar, ReferenceMachine
@@ -120,7 +121,7 @@ def follow_reference(strategy: Strategy, bars: BarSeries, sessions: NDArray[np.i
 
 def shipped() -> CompiledStrategies:
     """The shipped strategies, all put on one-minute bars."""
-    folder = load_folder(Path(__file__).resolve().parents[2] / "strategies")
+    folder = load_paths([Path(__file__).resolve().parents[2] / "strategies"])
     return compile_strategies(tuple(replace(strategy, timeframe_minutes=1) for strategy in folder.strategies))
 
 

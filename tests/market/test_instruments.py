@@ -25,6 +25,7 @@ from sos_actors.market.instruments import (
 )
 from sos_actors.market.symbols import future_symbol, short_name_of, strike_text
 from sos_actors.types import OptionType, Segment
+from sos_actors.vendors.upstox.instruments import upstox_master
 
 NIFTY_EXPIRY_MS = 1_768_328_999_000
 """13 January 2026, 23:59:59 in India."""
@@ -71,7 +72,7 @@ def _write(folder: Path, content: object) -> Path:
 
 @pytest.fixture
 def master(tmp_path: Path) -> SymbolMaster:
-    return SymbolMaster.from_upstox(_write(tmp_path, _rows()))
+    return upstox_master(_write(tmp_path, _rows()))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_bonds_and_commodities_are_left_out(master: SymbolMaster) -> None:
 def test_of_two_series_of_a_share_the_normal_one_counts(tmp_path: Path) -> None:
     normal, trade_to_trade = _share("2", "ABC", "INE000A01011"), _share("3", "ABC", "INE000A01029", "BE")
     for rows in ([normal, trade_to_trade], [trade_to_trade, normal]):
-        assert SymbolMaster.from_upstox(_write(tmp_path, rows)).resolve("ABC").exchange_token == "2"
+        assert upstox_master(_write(tmp_path, rows)).resolve("ABC").exchange_token == "2"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def _without(key: str) -> list[dict[str, Any]]:
 def test_a_file_of_another_shape_is_refused(tmp_path: Path, content: object, complaint: str) -> None:
     path = _write(tmp_path, content)
     with pytest.raises(DataError, match=complaint) as refusal:
-        SymbolMaster.from_upstox(path)
+        upstox_master(path)
     assert str(path) in str(refusal.value)
 
 
@@ -218,18 +219,18 @@ def test_a_torn_or_foreign_file_is_refused(tmp_path: Path, content: bytes, compl
     path = tmp_path / "NSE.json.gz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=complaint):
-        SymbolMaster.from_upstox(path)
+        upstox_master(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"NSE\.json: No such file .*Download NSE\.json\.gz again"):
-        SymbolMaster.from_upstox(tmp_path / "NSE.json")
+        upstox_master(tmp_path / "NSE.json")
 
 
 def test_an_unpacked_file_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "NSE.json"
     path.write_text(json.dumps(_rows()))
-    assert SymbolMaster.from_upstox(path).resolve("26000").short_name == "NIFTY"
+    assert upstox_master(path).resolve("26000").short_name == "NIFTY"
 
 
 @given(
@@ -269,7 +270,7 @@ def test_what_is_no_contract_name_is_refused(text: str) -> None:
 
 def test_the_real_master(shared_data: Path) -> None:
     """Upstox's file of mid-January 2026: 86,109 rows, of which 44,629 are indices, shares and F&O contracts."""
-    master = SymbolMaster.from_upstox(shared_data / "instruments/upstox_nse_2026-01.json.gz")
+    master = upstox_master(shared_data / "instruments/upstox_nse_2026-01.json.gz")
     assert len(master) == 44_629
     for contract in master:
         if contract.strike is not None and contract.option_type is not None and contract.expiry is not None:

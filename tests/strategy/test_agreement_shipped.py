@@ -12,17 +12,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+from sos_actors.app.strategy_files import load_paths
 from sos_actors.messages.market import ScreenerAlert, Sentiment
-from sos_actors.strategy.load import load_folder
 from sos_actors.strategy.matcher import Matcher
 from sos_actors.strategy.program import compile_strategies
 from sos_actors.strategy.reference import ReferenceBar, ReferenceMachine
 from sos_actors.strategy.tree import Strategy
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, Regime, SmartTrend, UnixNanos
+from tests.checkout import SHIPPED_STRATEGIES
 from tests.strategy.markets import Market
 from tests.strategy.places import places, reference_signal, signal_of
 
-STRATEGIES = load_folder(Path(__file__).resolve().parents[2] / "strategies").strategies
+STRATEGIES = load_paths(SHIPPED_STRATEGIES).strategies
 SYMBOLS = ("NIFTY", "BANKNIFTY")
 MOOD_MINUTES = 7
 UNKNOWN = 0.1

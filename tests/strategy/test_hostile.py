@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sos_actors.app.strategy_files import load_strategy
 from sos_actors.strategy.bounds import MAX_TREE_NODES, tree_size
 from sos_actors.strategy.findings import ExpressionError
-from sos_actors.strategy.load import load_bytes, load_strategy
+from sos_actors.strategy.load import load_bytes
 from sos_actors.strategy.parser import parse_expression
 from sos_actors.strategy.reference import EvaluationError, Evaluator, Surrounding, evaluate_expression
 from sos_actors.strategy.tree import Expression

@@ -10,8 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from sos_actors.app.strategy_files import load_paths, load_strategy
 from sos_actors.strategy.findings import Finding, Severity
-from sos_actors.strategy.load import LoadedStrategy, load_bytes, load_folder, load_strategy
+from sos_actors.strategy.load import LoadedStrategy, load_bytes
 from sos_actors.strategy.schema import schema
 from sos_actors.strategy.tree import Captured, Column, Kind, OptionChoice, RegimeSettings
 
@@ -253,7 +254,7 @@ def test_a_folder_is_read_to_its_end_and_ids_are_unique(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "c.json").write_text(json.dumps(ORB), encoding="utf-8")
     (tmp_path / "notes.txt").write_text("no strategy", encoding="utf-8")
-    loaded = load_folder(tmp_path)
+    loaded = load_paths([tmp_path])
     assert [len(file.errors) for file in loaded.files] == [1, 0, 1]
     assert [strategy.source_path for strategy in loaded.strategies] == [str(tmp_path / "b.json")]
     assert "already used by" in loaded.files[2].errors[0].message

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sos_actors.app.histories import SentimentPath
+from sos_actors.app.strategy_files import load_paths, validate_paths
 from sos_actors.config import Mood
 from sos_actors.engine.bars import closes, roll_up
 from sos_actors.market.calendar import Calendar
@@ -23,15 +24,14 @@ from sos_actors.messages.market import BarSeries
 from sos_actors.simulator.model import MarketModel, SimulatedDay
 from sos_actors.store.columns import StatsColumns
 from sos_actors.strategy.kernel import Surroundings
-from sos_actors.strategy.load import load_folder
 from sos_actors.strategy.matcher import Matcher, unknown_surroundings
 from sos_actors.strategy.program import compile_strategies
 from sos_actors.strategy.surroundings import surroundings
 from sos_actors.strategy.tree import SCREENER_FIELDS, Strategy
-from sos_actors.strategy.validate import validate_paths
+from tests.checkout import SHIPPED_STRATEGIES
 
 FOLDER = Path(__file__).resolve().parents[2] / "strategies"
-SHIPPED = {strategy.pattern_id: strategy for strategy in load_folder(FOLDER).strategies}
+SHIPPED = {strategy.pattern_id: strategy for strategy in load_paths(SHIPPED_STRATEGIES).strategies}
 TEXTS = {name: Path(strategy.source_path).read_text("utf-8") for name, strategy in SHIPPED.items()}
 FED = sorted(name for name, text in TEXTS.items() if "sentiment." in text or "screener." in text)
 """Those that read what not every market has."""
@@ -184,9 +184,9 @@ shipped = pytest.mark.parametrize("pattern_id", sorted(SHIPPED))
 
 
 def test_every_file_is_valid_without_a_warning() -> None:
-    checked = validate_paths([FOLDER])
+    checked = validate_paths(SHIPPED_STRATEGIES)
     assert [finding.render() for finding in checked.findings] == []
-    assert len(checked.strategies) == len(list(FOLDER.glob("*.json"))) >= 15
+    assert len(checked.strategies) == len(SHIPPED_STRATEGIES) >= 15
 
 
 @shipped

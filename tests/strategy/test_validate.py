@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from sos_actors.app.strategy_files import validate_paths
 from sos_actors.strategy.decidable import constant, contradiction
 from sos_actors.strategy.findings import Severity
 from sos_actors.strategy.load import load_bytes
 from sos_actors.strategy.parser import parse_expression
-from sos_actors.strategy.validate import validate_paths, validate_strategy
+from sos_actors.strategy.validate import validate_strategy
 
 Found = list[tuple[str, str]]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from sos_actors.errors import DataError
+from sos_actors.market.instruments import SymbolMaster
 from sos_actors.market.symbols import Instrument
 from sos_actors.types import IST_OFFSET_S, OptionType, Segment
 
@@ -42,6 +43,15 @@ class _Row(msgspec.Struct, gc=False):
     underlying_type: str | None = None
     expiry: int | None = None
     strike_price: float | None = None
+
+
+def upstox_master(path: Path) -> SymbolMaster:
+    """A master from Upstox's instrument file (``NSE.json.gz`` or the same unpacked).
+
+    Raises:
+        DataError: the file cannot be read as such; the message says where and what to do.
+    """
+    return SymbolMaster(read_upstox_master(path), str(path))
 
 
 def read_upstox_master(path: Path) -> list[Instrument]:
