@@ -9,10 +9,17 @@
     ├── DataError              input data refused
     │   ├── MissingDataError   a day or a contract is not there: backfill, or list it
     │   └── ImportRefusedError a user's file cannot be read as described
-    └── StoreError             the database
-        ├── StoreDamagedError  a torn shard: set aside, say how to rebuild, go on with the others
-        ├── StoreLockedError   another process writes: retry, then say which
-        └── StoreFullError     the disk is full or read-only: stop writing, keep what is committed
+    ├── StoreError             the database
+    │   ├── StoreDamagedError  a torn shard: set aside, say how to rebuild, go on with the others
+    │   ├── StoreLockedError   another process writes: retry, then say which
+    │   └── StoreFullError     the disk is full or read-only: stop writing, keep what is committed
+    └── VendorError            a vendor did not give what was asked: ask the next source, or go without and say so
+        ├── VendorUnreachableError  refused, reset, timed out: back off and ask again; an order's outcome is UNKNOWN
+        ├── VendorBusyError    429 or 5xx: wait at least `retry_after_s`; an order's outcome is UNKNOWN on 5xx
+        ├── VendorAnswerError  an answer that is no data (HTML, `{}`, another shape): never stored, ask the next source
+        ├── VendorRefusedError blocked, not subscribed, not allowed: stop asking, tell the trader
+        │   └── TokenRefusedError   the token is missing, wrong or expired: 'sos login'
+        └── OrderRefusedError  the broker says no to an order, with its own code: nothing was placed
 """
 
 from __future__ import annotations
@@ -74,3 +81,45 @@ class StoreLockedError(StoreError):
 
 class StoreFullError(StoreError):
     """No space, or a read-only folder."""
+
+
+class VendorError(SosError):
+    """A vendor did not give what was asked.
+
+    Attributes:
+        vendor: ``upstox``, ``tradingview``, ``nse`` or ``trendlyne``.
+        code: the vendor's own code or the HTTP status as text; empty when there is none.
+    """
+
+    def __init__(self, vendor: str, message: str, code: str = "") -> None:
+        super().__init__(f"{vendor}: {message}")
+        self.vendor = vendor
+        self.code = code
+
+
+class VendorUnreachableError(VendorError):
+    """No answer: refused, reset, timed out. What was asked may or may not have been done."""
+
+
+class VendorBusyError(VendorError):
+    """Too many requests, or the vendor is in trouble; ``retry_after_s`` is what it asks for, 0 when it says nothing."""
+
+    def __init__(self, vendor: str, message: str, code: str = "", retry_after_s: float = 0.0) -> None:
+        super().__init__(vendor, message, code)
+        self.retry_after_s = retry_after_s
+
+
+class VendorAnswerError(VendorError):
+    """An answer that is no data."""
+
+
+class VendorRefusedError(VendorError):
+    """The vendor does not want to; asking again changes nothing."""
+
+
+class TokenRefusedError(VendorRefusedError):
+    """The token is missing, wrong or expired."""
+
+
+class OrderRefusedError(VendorError):
+    """The broker refused an order at once; nothing was placed."""

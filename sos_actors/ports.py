@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Protocol
 
+from sos_actors.messages.broker import (
+    BrokerFill,
+    BrokerOrder,
+    BrokerPosition,
+    Funds,
+    OrderChange,
+    OrderRequest,
+)
+from sos_actors.messages.feed import FeedMode, FeedState, MarketStatus, Quote
 from sos_actors.messages.market import BarSeries
+from sos_actors.messages.snapshots import Breadth, OptionChain, ScreenerScan
+from sos_actors.types import UnixNanos
 
 
 class ContractBoard(Protocol):
@@ -25,4 +37,188 @@ class ContractBoard(Protocol):
 
     def source(self, contract: str, day: date, known_by: int) -> int:
         """Where ``bars`` of the same arguments come from: a ``PriceSource``."""
+        ...
+
+
+class CandleSource(Protocol):
+    """One-minute candles of the past and of today, from one vendor."""
+
+    @property
+    def name(self) -> str:
+        """What is stored beside every row, for example ``upstox``."""
+        ...
+
+    def candles(self, symbol: str, first: date, last: date) -> BarSeries:
+        """Completed one-minute bars of the days ``first`` to ``last``, both included, oldest first.
+
+        Args:
+            symbol: canonical: an index, a share, or a contract, expired or not.
+            first, last: days in India; today's bars are those completed so far.
+
+        Returns:
+            What the vendor has; empty when it has none. Never a bar outside the days asked for.
+
+        Raises:
+            UnknownSymbolError: the vendor does not list the symbol.
+            VendorError: no answer that is data.
+        """
+        ...
+
+
+class ContractSource(Protocol):
+    """Which option contracts of an underlying were listed."""
+
+    def expiries(self, underlying: str) -> list[date]:
+        """Expiries the vendor can serve contracts and candles of, expired ones included, ascending."""
+        ...
+
+    def contracts(self, underlying: str, expiry: date) -> list[str]:
+        """Canonical symbols of the options of one expiry, by strike, then CE before PE.
+
+        Raises:
+            VendorError: no answer that is data; VendorRefusedError where the plan does not include expired contracts.
+        """
+        ...
+
+
+class ChainSource(Protocol):
+    """The option chain as it is now."""
+
+    @property
+    def name(self) -> str:
+        """What is stored beside every row."""
+        ...
+
+    def chain(self, underlying: str, expiry: date | None = None) -> OptionChain:
+        """The chain of one expiry, the nearest unless said otherwise, as the vendor has it now.
+
+        Raises:
+            VendorError: no answer that is data.
+        """
+        ...
+
+
+class BreadthSource(Protocol):
+    """Advances and declines as they are now."""
+
+    @property
+    def name(self) -> str:
+        """What is stored beside every row."""
+        ...
+
+    def breadth(self) -> Breadth:
+        """The counts.
+
+        Raises:
+            VendorError: no answer that is data.
+        """
+        ...
+
+
+class Screener(Protocol):
+    """The stocks in play."""
+
+    def scan(self) -> ScreenerScan:
+        """Ask the funnel query once.
+
+        Raises:
+            VendorError: no answer that is data.
+        """
+        ...
+
+
+class Broker(Protocol):
+    """An account at a broker. Every call has a bound; whoever calls decides what an unknown outcome means.
+
+    All methods raise VendorError; ``place`` and ``modify`` raise OrderRefusedError where the broker says no at once.
+    After VendorUnreachableError or VendorBusyError an order may exist: look it up by tag before anything else.
+    """
+
+    def place(self, order: OrderRequest) -> str:
+        """Place one order, once; returns the broker's order id."""
+        ...
+
+    def modify(self, change: OrderChange) -> None:
+        """Change an open order."""
+        ...
+
+    def cancel(self, order_id: str) -> None:
+        """Take an open order back."""
+        ...
+
+    def orders(self) -> list[BrokerOrder]:
+        """Every order of today."""
+        ...
+
+    def orders_by_tag(self, tag: str) -> list[BrokerOrder]:
+        """Orders of today that carry the tag, each in its last state; empty when there is none."""
+        ...
+
+    def fills(self) -> list[BrokerFill]:
+        """Every trade of today."""
+        ...
+
+    def positions(self) -> list[BrokerPosition]:
+        """What is held of today's trading."""
+        ...
+
+    def funds(self) -> Funds:
+        """Money available for trading."""
+        ...
+
+    def exit_all(self, tag: str | None = None) -> None:
+        """Ask the broker to close every intraday position, or those of a tag."""
+        ...
+
+
+class FeedListener(Protocol):
+    """Who hears a market feed; called on the feed's own thread, one call at a time, and must return quickly."""
+
+    def on_quotes(self, received: UnixNanos, quotes: Sequence[Quote]) -> None:
+        """One frame's updates, in its order."""
+        ...
+
+    def on_market_status(self, received: UnixNanos, statuses: Sequence[MarketStatus]) -> None:
+        """The segments' states."""
+        ...
+
+    def on_feed_state(self, at: UnixNanos, state: FeedState, reason: str) -> None:
+        """The connection came up, went, is silent, or was given up."""
+        ...
+
+
+class MarketFeed(Protocol):
+    """A push feed of quotes. Subscriptions are remembered and renewed at every reconnect."""
+
+    def start(self) -> None:
+        """Connect and keep connected, on a thread of its own."""
+        ...
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """Disconnect and end the thread; whether it ended in time."""
+        ...
+
+    def subscribe(self, instrument_keys: Collection[str], mode: FeedMode) -> None:
+        """Add instruments, or change their mode.
+
+        Raises:
+            VendorRefusedError: more than the vendor's limit; nothing was added.
+        """
+        ...
+
+    def unsubscribe(self, instrument_keys: Collection[str]) -> None:
+        """Remove instruments; unknown ones are ignored."""
+        ...
+
+
+class OrderStream(Protocol):
+    """A push stream of order updates of the account; what it misses while it is down must be asked for."""
+
+    def start(self, on_order: Callable[[UnixNanos, BrokerOrder], None],
+              on_state: Callable[[UnixNanos, FeedState, str], None]) -> None:  # fmt: skip
+        """Connect and keep connected, on a thread of its own."""
+        ...
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """Disconnect and end the thread; whether it ended in time."""
         ...

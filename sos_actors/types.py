@@ -23,6 +23,25 @@ IST_OFFSET_S = 19_800
 """Asia/Kolkata is UTC+05:30 all year; it has had no daylight saving since 1945 (source: tz database)."""
 
 
+class Secret:
+    """A token or password: shows itself only when asked with ``reveal``, never in a log, a report or a traceback."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself; hand it to the wire and nowhere else."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
 class Regime(IntEnum):
     """The market's mood, called *regime* in the field and in the strategy files."""
 

@@ -1,6 +1,7 @@
 """What a run may be told: frozen sections, and the reading of the file they stand in. A leaf below all decisions."""
 
 from sos_actors.config.reading import load_config
+from sos_actors.config.section import Section
 from sos_actors.config.sections import (
     MARKET_SYMBOLS,
     Charges,
@@ -10,26 +11,33 @@ from sos_actors.config.sections import (
     Options,
     Paths,
     Risk,
-    Section,
     Simulation,
     Sizing,
     StoreSettings,
     home,
 )
+from sos_actors.config.vendors import Ingest, Nse, Screener, Tradingview, Trendlyne, Trust, Upstox
 
 __all__ = [
     "MARKET_SYMBOLS",
     "Charges",
     "Config",
     "Fills",
+    "Ingest",
     "Mood",
+    "Nse",
     "Options",
     "Paths",
     "Risk",
+    "Screener",
     "Section",
     "Simulation",
     "Sizing",
     "StoreSettings",
+    "Tradingview",
+    "Trendlyne",
+    "Trust",
+    "Upstox",
     "home",
     "load_config",
 ]

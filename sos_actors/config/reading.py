@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sos_actors.config.sections import Config, Section, anchored, home, table_name, values_of
+from sos_actors.config.section import Section, table_name, values_of
+from sos_actors.config.sections import Config, anchored, home
 from sos_actors.errors import ConfigError
 from sos_actors.types import Regime
 
@@ -76,7 +77,7 @@ def _read_section(section: Section, table: Mapping[str, Any]) -> tuple[Section, 
 
 
 def _typed(value: object, default: object) -> object:
-    """The TOML value in the type of its default; what does not fit is left for `_complaint` to name.
+    """The TOML value in the type of its default; what does not fit is left for `complaint` to name.
 
     Raises:
         ValueError: a regime that does not exist.
@@ -86,7 +87,8 @@ def _typed(value: object, default: object) -> object:
     if isinstance(default, Path) and isinstance(value, str):
         return Path(value)
     if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(_regime(name) for name in value)
+        regimes = bool(default) and isinstance(default[0], Regime)
+        return tuple(_regime(name) for name in value) if regimes else tuple(value)
     return value
 
 

@@ -1,0 +1,1 @@
+"""TradingView, NSE and Trendlyne as their users see them."""
