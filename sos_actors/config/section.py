@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sos_actors.errors import ConfigError
 from sos_actors.types import Regime
@@ -62,10 +62,10 @@ def complaint(item: dataclasses.Field[Any], value: object) -> str:
 
 def _wrong_address(text: str) -> str:
     """What is wrong with an address; tokens travel to it, so only this machine may do without TLS."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+    parts = re.fullmatch(r"(https?|wss?)://([\w.-]+|\[[\da-f:]+\])(?::\d+)?(?:/\S*)?", text)
+    if parts is None:
         return f"{text!r} is not an address: write https://host."
-    if parts.scheme in ("http", "ws") and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts[1] in ("http", "ws") and parts[2] not in ("127.0.0.1", "localhost", "[::1]"):
         return f"{text!r} is not encrypted: only an address of this machine may be."
     return ""
 
