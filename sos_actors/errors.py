@@ -16,7 +16,8 @@
     └── VendorError            a vendor did not give what was asked: ask the next source, or go without and say so
         ├── VendorUnreachableError  refused, reset, timed out: back off and ask again; an order's outcome is UNKNOWN
         ├── VendorBusyError    429 or 5xx: wait at least `retry_after_s`; an order's outcome is UNKNOWN on 5xx
-        ├── VendorAnswerError  an answer that is no data (HTML, `{}`, another shape): never stored, ask the next source
+        ├── VendorAnswerError  an answer that is no data (HTML, `{}`, another shape): never stored, ask the next source;
+        │                      an order's outcome is UNKNOWN
         ├── VendorRefusedError blocked, not subscribed, not allowed: stop asking, tell the trader
         │   └── TokenRefusedError   the token is missing, wrong or expired: 'sos login'
         └── OrderRefusedError  the broker says no to an order, with its own code: nothing was placed

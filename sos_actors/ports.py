@@ -131,7 +131,8 @@ class Broker(Protocol):
     """An account at a broker. Every call has a bound; whoever calls decides what an unknown outcome means.
 
     All methods raise VendorError; ``place`` and ``modify`` raise OrderRefusedError where the broker says no at once.
-    After VendorUnreachableError or VendorBusyError an order may exist: look it up by tag before anything else.
+    After VendorUnreachableError, VendorAnswerError, or VendorBusyError of another code than ``429``, an order may
+    exist: look it up by tag before anything else.
     """
 
     def place(self, order: OrderRequest) -> str:

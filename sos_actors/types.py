@@ -42,6 +42,10 @@ class Secret:
         return "Secret(***)"
 
 
+NO_SECRET = Secret("")
+"""What stands for a secret nobody has given; false."""
+
+
 class Regime(IntEnum):
     """The market's mood, called *regime* in the field and in the strategy files."""
 

@@ -20,6 +20,7 @@ _STRIKE_SLOTS = 4_096
 _CALL, _PUT = 0, 1
 _TOTAL_UNITS = {"NIFTY": 210e6, "BANKNIFTY": 17e6}
 _AFTER_EXPIRY = 0.62
+_RANK_THINNING = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class OptionSeries:
         strikes: float64 (n_strikes,), ascending, rupees.
         step: distance of strikes, rupees.
         lot: units of one contract.
+        rank: how many series of the underlying expire before this one; holders crowd in the nearest.
     """
 
     underlying: str
@@ -39,15 +41,39 @@ class OptionSeries:
     strikes: NDArray[np.float64]
     step: float
     lot: int
+    rank: int = 0
+
+    @property
+    def stream(self) -> str:
+        """Names the random numbers of its trading; those of the nearest series carry the underlying's name alone."""
+        return f"{self.underlying}/{self.expiry}" if self.rank else self.underlying
+
+
+@dataclass(frozen=True, slots=True)
+class OptionTerms:
+    """What the exchange's rules say of the series: the expiry and when it stops trading, strike step and lot size.
+
+    ``rank`` is how many series of the underlying expire before it.
+    """
+
+    expiry: date
+    expiry_close_ns: int
+    step: float
+    lot: int
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RestingState:
-    """What open interest depends on between two sessions: the next session, the last close and the put/call target."""
+    """What open interest depends on between two sessions: the next session, the last close and the put/call target.
+
+    ``rank`` is how many series expire before this one on the next session.
+    """
 
     day: date
     centre: float
     put_call_ratio: float
+    rank: int = 0
 
 
 def resting_interest(seed: int, series: OptionSeries, state: RestingState) -> NDArray[np.float64]:
@@ -64,6 +90,7 @@ def resting_interest(seed: int, series: OptionSeries, state: RestingState) -> ND
     total = _TOTAL_UNITS[series.underlying] * (0.42 + 0.65 * float(np.exp(-max(left, 0) / 2.5)))
     draw = generator(seed, f"interest/{series.underlying}", state.day.toordinal()).standard_normal()
     total *= float(np.exp(0.12 * draw)) * (_AFTER_EXPIRY if left < 0 else 1.0)
+    total /= 1.0 + _RANK_THINNING * state.rank
     tilt = float(np.sqrt(state.put_call_ratio))
     crowd = generator(seed, f"crowd/{series.underlying}", series.expiry.toordinal()).standard_normal((_STRIKE_SLOTS, 2))
     units = np.empty((len(index), 2))
@@ -98,7 +125,7 @@ def open_interest(
         day: the session.
     """
     n_minutes, n_strikes = len(prices), len(series.strikes)
-    rng = generator(seed, f"flows/{series.underlying}", day.toordinal())
+    rng = generator(seed, f"flows/{series.stream}", day.toordinal())
     spent = np.cumsum(volume_profile(n_minutes))
     progress = (spent / spent[-1])[:, None, None]
     moves = np.log(prices / prices[0])
@@ -133,7 +160,7 @@ def traded_lots(
         day: the session.
     """
     n_minutes = len(prices)
-    rng = generator(seed, f"turnover/{series.underlying}", day.toordinal())
+    rng = generator(seed, f"turnover/{series.stream}", day.toordinal())
     left = (series.expiry - day).days
     turnover = 4.0 + 41.0 * np.exp(-left / 1.2) + 6.0 * np.exp(-left / 5.0)
     distance = (series.strikes - prices[:, None]) / series.step

@@ -6,20 +6,29 @@ only changes in a minute with a trade, so the chain known at T and the candle of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.market.pricing import NANOS_PER_YEAR
+from sos_actors.market.pricing import NANOS_PER_YEAR, black76_price
 from sos_actors.market.pricing_chain import black76_prices
 from sos_actors.market.symbols import contract_symbol
 from sos_actors.messages.market import BarSeries
-from sos_actors.simulator.model_flows import OptionSeries, RestingState, open_interest, resting_interest, traded_lots
-from sos_actors.simulator.model_levels import DayPlan, generator, on_tick
-from sos_actors.simulator.model_paths import PricePath, SessionGrid, clustered
-from sos_actors.types import OptionType, Segment
+from sos_actors.simulator.model_flows import (
+    OptionSeries,
+    OptionTerms,
+    RestingState,
+    open_interest,
+    resting_interest,
+    traded_lots,
+)
+from sos_actors.simulator.model_levels import TICKS_PER_RUPEE, DayPlan, generator, on_tick
+from sos_actors.simulator.model_paths import STEPS, PricePath, SessionGrid, clustered
+from sos_actors.simulator.model_tape import SINGLE_TRADE_LOTS, InstrumentDay
+from sos_actors.types import NANOS_PER_MINUTE, OptionType, Segment
 
 CHAIN_STEPS = 20
 """Every snapshot shows at least so many strikes on either side of the money."""
@@ -27,10 +36,10 @@ CANDLE_STEPS = 10
 """Contracts so many strikes beyond the day's range have candles."""
 _SPARE_STEPS = 4
 _TICK = 0.05
-_CARRY = 0.065
+CARRY = 0.065
+"""Interest at which a price is carried forward to an expiry, continuously compounded, fraction a year."""
 _SESSIONS_PER_YEAR = 252
 _IMPLIED_OVER_REALISED = 1.2
-_SINGLE_TRADE_LOTS = 2
 _SIDES = (OptionType.CE, OptionType.PE)
 
 
@@ -67,18 +76,8 @@ class ChainPath:
         return len(self.ts)
 
 
-@dataclass(frozen=True, slots=True)
-class OptionTerms:
-    """What the exchange's rules say of the series: the expiry and when it stops trading, strike step and lot size."""
-
-    expiry: date
-    expiry_close_ns: int
-    step: float
-    lot: int
-
-
 class OptionMarket:
-    """One underlying's nearest series in one session.
+    """One underlying's options of one expiry in one session.
 
     Args:
         seed: of the market.
@@ -103,14 +102,19 @@ class OptionMarket:
         self._seed, self._plan, self._resting = seed, plan, resting
         rows = grid.rows[Segment.FO]
         self._ts = grid.minutes[rows]
+        self._opens: list[int] = self._ts.tolist()
         self._known = grid.closes[rows]
         steps = path.steps[rows]
+        self._steps = steps
         self._corners = (steps[:, 0], steps.max(axis=1), steps.min(axis=1), steps[:, -1])
         last_index_row = int(grid.rows[Segment.INDEX][-1])
         self._spot = path.steps[np.minimum(rows, last_index_row), -1]
         self._years = np.maximum(terms.expiry_close_ns - self._known, 0) / NANOS_PER_YEAR
-        self._series = OptionSeries(underlying, terms.expiry, self._strikes(terms.step), terms.step, terms.lot)
+        self._series = OptionSeries(
+            underlying, terms.expiry, self._strikes(terms.step), terms.step, terms.lot, terms.rank
+        )
         self._volatility = self._at_the_money_volatility()
+        self._beyond: dict[float, NDArray[np.float64]] = {}
         self._trade()
 
     @property
@@ -149,16 +153,75 @@ class OptionMarket:
             for side, option_type in enumerate(_SIDES):
                 corner = [values[:, place, side] for values in corners]
                 name = contract_symbol(self._series.underlying, strikes[column], option_type, self._series.expiry)
-                bars[name] = self._contract_bars(corner, int(column), side)
+                minutes = self._contract_bars(corner, int(column), side)
+                bars[name] = minutes[minutes.volume > 0]
         return bars
+
+    def minutes(self, strike: float, option_type: OptionType) -> BarSeries | None:
+        """One contract's bars, volume 0 where nothing trades; None for a strike the chain does not show."""
+        column = self._column(strike)
+        if column is None:
+            return None
+        corners = [self._values(prices, np.array([column]), (option_type,))[:, 0, 0] for prices in self._corners[:3]]
+        return self._contract_bars(corners, column, _SIDES.index(option_type))
+
+    def contract(self, strike: float, option_type: OptionType) -> InstrumentDay | None:
+        """One contract's session in every detail; None for a strike the chain does not show, which does not trade."""
+        bars, column = self.minutes(strike, option_type), self._column(strike)
+        if bars is None or column is None:
+            return None
+        steps = self._values(self._steps, np.array([column]), (option_type,))[:, 0, 0].reshape(-1, STEPS)
+        # A minute of one trade has one price; the clip only guards against a last bit of rounding.
+        return InstrumentDay(bars, np.clip(steps, bars.low[:, None], bars.high[:, None]), self._series.lot)
+
+    def settlement(self, strike: float, option_type: OptionType) -> float:
+        """The session's closing price, rupees: of the last trade, else the value at the close."""
+        column, side = self._column(strike), _SIDES.index(option_type)
+        if column is not None and self._lots[:, column, side].any():
+            return float(self._last_price[-1, column, side])
+        return self.value(strike, option_type, len(self._ts) - 1, STEPS - 1)
+
+    def opening_interest(self, strike: float, option_type: OptionType) -> float:
+        """Open interest before the session's first trade, units."""
+        column, side = self._column(strike), _SIDES.index(option_type)
+        if column is not None:
+            return float(self._opening[column, side])
+        if strike not in self._beyond:
+            alone = replace(self._series, strikes=np.array([strike]))
+            self._beyond[strike] = resting_interest(self._seed, alone, self._resting[0])[0]
+        return float(self._beyond[strike][side])
+
+    def terms_at(self, strike: float, minute: int, step: int) -> tuple[float, float, float]:
+        """Forward (rupees), years to expiry and volatility (a fraction a year) of a strike at a step of a minute."""
+        years = float(self._years[minute])
+        forward = float(self._steps[minute, step]) * math.exp(CARRY * years)
+        deviation = float(self._volatility[minute]) * math.sqrt(years)
+        spread = min(max(math.log(strike / forward) / max(deviation, 1e-9), -6.0), 6.0)
+        bend = 1.0 - 0.05 * spread + 0.055 * spread * spread / (1.0 + 0.08 * abs(spread))
+        return forward, years, float(self._volatility[minute]) * bend
+
+    def step_of(self, minute: int, ts: int) -> int:
+        """The five-second step of a minute that a moment lies in; the last one after the minute."""
+        return min(max(ts - self._opens[minute], 0) * STEPS // NANOS_PER_MINUTE, STEPS - 1)
+
+    def value(self, strike: float, option_type: OptionType, minute: int, step: int) -> float:
+        """What a contract is worth at a step of a minute, on the tick, at least one tick, rupees."""
+        forward, years, volatility = self.terms_at(strike, minute, step)
+        worth = black76_price(forward, strike, years, volatility, option_type is OptionType.CE)
+        return max(round(worth / _TICK) / TICKS_PER_RUPEE, _TICK)
+
+    def _column(self, strike: float) -> int | None:
+        column = round((strike - float(self._series.strikes[0])) / self._series.step)
+        shown = 0 <= column < len(self._series.strikes) and self._series.strikes[column] == strike
+        return column if shown else None
 
     def _contract_bars(self, corners: list[NDArray[np.float64]], column: int, side: int) -> BarSeries:
         lots = self._lots[:, column, side]
         close = self._value_at_close[:, column, side]
         volume = (lots * self._series.lot).astype(np.float64)
-        alone = lots <= _SINGLE_TRADE_LOTS
+        alone = lots <= SINGLE_TRADE_LOTS
         prices = np.where(alone, close, np.stack([*corners, close]))
-        bars = BarSeries(
+        return BarSeries(
             self._ts,
             prices[0],
             prices.max(axis=0),
@@ -167,7 +230,6 @@ class OptionMarket:
             volume,
             self._interest[:, column, side],
         )
-        return bars[lots > 0]
 
     def _strikes(self, step: float) -> NDArray[np.float64]:
         """Strikes about the opening price, wider only when the day's range leaves too few on one side."""
@@ -205,10 +267,14 @@ class OptionMarket:
         scaled: NDArray[np.float64] = base * np.exp(-8.0 * moves + wander) * term
         return scaled
 
-    def _values(self, prices: NDArray[np.float64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Values at a price a minute, (n_minutes, n_columns, 2), calls then puts, on the tick, at least one tick."""
-        forward = (prices * np.exp(_CARRY * self._years))[:, None]
-        deviation = (self._volatility * np.sqrt(self._years))[:, None]
+    def _values(
+        self, prices: NDArray[np.float64], columns: NDArray[np.int64], sides: tuple[OptionType, ...] = _SIDES
+    ) -> NDArray[np.float64]:
+        """Values at prices (n_minutes,) or (n_minutes, STEPS), (n_prices, n_columns, n_sides), on the tick, not 0."""
+        often = prices.size // len(self._ts)
+        carry = np.repeat(np.exp(CARRY * self._years), often)
+        forward = (prices.ravel() * carry)[:, None]
+        deviation = np.repeat(self._volatility * np.sqrt(self._years), often)[:, None]
         relative = self._series.strikes[columns] / forward
         spread = np.clip(np.log(relative) / np.maximum(deviation, 1e-9), -6.0, 6.0)
         width = (deviation * smile(spread)).ravel()
@@ -218,7 +284,7 @@ class OptionMarket:
             black76_prices(1.0, flat, 1.0, width, np.full(len(flat), option_type is OptionType.CE)).reshape(
                 relative.shape
             )
-            for option_type in _SIDES
+            for option_type in sides
         ]
         return np.maximum(on_tick(np.stack(values, axis=2) * forward[:, :, None]), _TICK)
 

@@ -5,14 +5,16 @@ NIFTY's path carries the shape of the day; every other symbol follows it by its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sos_actors.messages.market import BarSeries
-from sos_actors.simulator.model_levels import DayPlan, DayType, generator, on_tick
-from sos_actors.simulator.model_symbols import LISTED, NIFTY, ListedSymbol
+from sos_actors.simulator.model_days import DayType
+from sos_actors.simulator.model_levels import DayPlan, generator, on_tick
+from sos_actors.simulator.model_symbols import NIFTY, ListedSymbol
 from sos_actors.types import NANOS_PER_MINUTE, Segment
 
 STEPS = 12
@@ -88,34 +90,37 @@ class SessionPaths:
     Args:
         seed: of the market.
         grid: minutes of the session.
-        plans: one a symbol, in the order of ``LISTED``.
+        plan: gives the plan of a symbol.
     """
 
-    def __init__(self, seed: int, grid: SessionGrid, plans: tuple[DayPlan, ...]) -> None:
+    def __init__(self, seed: int, grid: SessionGrid, plan: Callable[[ListedSymbol], DayPlan]) -> None:
         self._seed = seed
         self._grid = grid
-        self._plans = plans
-        self._ordinal = plans[0].day.toordinal()
+        self._plan = plan
+        self._ordinal = plan(NIFTY).day.toordinal()
         self._paths: dict[str, PricePath] = {}
         length = len(grid.rows[Segment.INDEX]) / _FULL_SESSION
         self._session_scale = float(np.sqrt(length))
         self._market: NDArray[np.float64] | None = None
 
-    def path(self, listed: ListedSymbol) -> PricePath:
-        """The path of a symbol of ``LISTED``."""
-        if listed.symbol not in self._paths:
-            plan = self._plans[LISTED.index(listed)]
+    def path(self, listed: ListedSymbol, keep: bool = True) -> PricePath:
+        """The path of a symbol of ``LISTED``, kept for the next time unless it is not to be."""
+        path = self._paths.get(listed.symbol)
+        if path is None:
+            plan = self._plan(listed)
             log_path = self._market_path() if listed is NIFTY else self._follow(listed, plan)
-            steps = on_tick(plan.open * np.exp(log_path)).reshape(-1, STEPS)
-            self._paths[listed.symbol] = PricePath(steps)
-        return self._paths[listed.symbol]
+            steps = np.maximum(on_tick(plan.open * np.exp(log_path), plan.tick), plan.tick).reshape(-1, STEPS)
+            path = PricePath(steps)
+            if keep:
+                self._paths[listed.symbol] = path
+        return path
 
-    def volume(self, listed: ListedSymbol) -> NDArray[np.float64]:
+    def volume(self, listed: ListedSymbol, path: PricePath) -> NDArray[np.float64]:
         """Shares traded a minute, float64 (n_bars,) of whole numbers, at least one: heavy at both ends of the day."""
         rows = self._grid.rows[listed.segment]
-        plan = self._plans[LISTED.index(listed)]
+        plan = self._plan(listed)
         rng = generator(self._seed, f"volume/{listed.short_name}", self._ordinal)
-        steps = self.path(listed).steps[rows]
+        steps = path.steps[rows]
         travel = (steps.max(axis=1) - steps.min(axis=1)) / plan.open
         activity = 0.6 + 0.4 * travel / travel.mean()
         shape = volume_profile(len(rows)) * activity * np.exp(clustered(rng, len(rows), 0.6, 0.35))
@@ -130,7 +135,7 @@ class SessionPaths:
         return self._market
 
     def _draw_market(self) -> NDArray[np.float64]:
-        plan = self._plans[0]
+        plan = self._plan(NIFTY)
         rng = generator(self._seed, "path/NIFTY", self._ordinal)
         end = self._last_step(Segment.INDEX)
         move = float(np.log(plan.close / plan.open))

@@ -83,7 +83,7 @@ class Candle(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything about one instrument at one moment, as the exchange knows it.
+    """Everything about one instrument at one moment, as the exchange knows it; NaN for what a replay does not know.
 
     Attributes:
         ts: the moment asked for, UnixNanos.
@@ -97,7 +97,7 @@ class State(NamedTuple):
         greeks: delta, theta (a day), gamma, vega (a point of volatility), rho; zeros for whatever is no option.
         day: today's running candle; None before the first trade.
         minute: the last *completed* minute with its prices; None before there is one.
-        depth: at least 30 levels, best first; empty for an index or a closed market.
+        depth: at least 30 levels, best first, one in a replay; empty for an index or a closed market.
         lower_circuit, upper_circuit: the price band, rupees.
     """
 

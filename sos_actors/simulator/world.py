@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sos_actors.simulator.clock import SimulatedClock
 from sos_actors.simulator.faults import FaultBook, FaultKind
+from sos_actors.simulator.request_log import RequestLog
 from sos_actors.simulator.view import MarketView
 from sos_actors.types import NANOS_PER_SECOND, UnixNanos
 
@@ -42,6 +43,7 @@ class World:
     Attributes:
         opening_funds: rupees of the simulated account.
         seed: of everything random outside the market itself: latencies, conflation, duplicates.
+        requests: what the vendors were asked.
     """
 
     market: MarketView
@@ -50,6 +52,7 @@ class World:
     strictness: Strictness = field(default_factory=Strictness)
     opening_funds: float = 1_000_000.0
     seed: int = 7
+    requests: RequestLog = field(default_factory=RequestLog)
 
     def now(self, vendor: str) -> UnixNanos:
         """What time a vendor believes it is: the clock's, unless a fault skews it."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sos_actors.market.calendar import Calendar
 from sos_actors.messages.market import BarSeries
 from sos_actors.simulator.model import MarketModel
-from sos_actors.simulator.model_levels import DAY_MIXTURE, DayType, LevelTable, generator, on_tick
+from sos_actors.simulator.model_days import DAY_MIXTURE, DayType
+from sos_actors.simulator.model_levels import LevelTable, generator, on_tick
 from sos_actors.simulator.model_paths import day_shape, volatility_profile
 from sos_actors.simulator.model_symbols import ANCHOR_DAY, LISTED
 
