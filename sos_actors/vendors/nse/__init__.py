@@ -1,0 +1,1 @@
+"""The website of the exchange: option chain, advances and declines, holidays."""

@@ -1,0 +1,1 @@
+"""Trendlyne SmartOptions: open interest by strike."""
