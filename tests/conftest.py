@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from sos_actors.cli.kernel_cache import prepare_kernel_cache
 
 prepare_kernel_cache()  # before any test imports numba
 
+os.environ["SOS_SECRETS"] = os.path.join(tempfile.gettempdir(), "sos-tests", "nobody-is-logged-in.json")
+"""Tests never see the login of whoever runs them."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from sos_actors.app.backtest import warm_up_days
 from sos_actors.app.board import DAY_NS, day_start
-from sos_actors.app.embedded import fill_sessions, simulated_folder
-from sos_actors.config import Config
-from sos_actors.errors import MissingDataError, StoreFullError, UnknownSymbolError
+from sos_actors.app.filling import INSTRUMENTS, is_logged_in, open_filling
+from sos_actors.app.ingest.job import Progress
+from sos_actors.app.ingest.request import IngestRequest, gap_lines
+from sos_actors.app.ingest.whole import is_whole
+from sos_actors.config import Config, Trust
+from sos_actors.errors import MissingDataError, StoreFullError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import Instrument, SymbolMaster, default_master, imported_instrument
 from sos_actors.market.symbols import canonical_for, short_name_of
-from sos_actors.simulator.model import MarketModel
+from sos_actors.simulator.model_symbols import LISTED
 from sos_actors.store.database import MASTER, Store
 from sos_actors.types import Segment
 from sos_actors.vendors.upstox.instruments import upstox_master
 
-INSTRUMENTS = "instruments.json.gz"
+CANDLE_VENDORS = frozenset(Trust().candles)
 LISTED_AT_MOST = 12
 """Missing days named one by one in a message."""
 
@@ -64,44 +67,40 @@ def has_store(config: Config) -> bool:
 
 
 def symbol_master(config: Config) -> SymbolMaster:
-    """The instruments that can be named: of the broker's list, and those with candles in the trader's store.
+    """The instruments that can be named: of the broker's list, those of the simulated market, and those in the store.
 
-    The list is Upstox's ``NSE.json.gz``, put into the data folder as INSTRUMENTS; without it the built-in one serves.
+    The list is Upstox's ``NSE.json.gz``, in the data folder as INSTRUMENTS; without it the built-in one serves.
 
     Raises:
         DataError: the list cannot be read.
     """
     listed = config.paths.data_dir / INSTRUMENTS
     master = upstox_master(listed) if listed.is_file() else default_master()
-    if not has_store(config):
-        return master
-    with _open(config.paths.data_dir, config)[0] as store:
-        stored = [symbol for symbol in store.candle_symbols() if symbol.startswith(f"NSE|{Segment.EQ}|")]
+    names = [entry.short_name for entry in LISTED]
+    if has_store(config):
+        with _open(config.paths.data_dir, config)[0] as store:
+            stored = [symbol for symbol in store.candle_symbols() if symbol.startswith(f"NSE|{Segment.EQ}|")]
+        names += [short_name_of(symbol) for symbol in stored]
     known = {instrument.symbol for instrument in master}
-    return master.added(*(imported_instrument(short_name_of(symbol)) for symbol in stored if symbol not in known))
+    more = {one.symbol: one for one in map(imported_instrument, names) if one.symbol not in known}
+    return master.added(*more.values())
 
 
 def open_source(
     config: Config, instruments: Sequence[Instrument], days: Sequence[date], calendar: Calendar,
-    wishes: SourceWishes, progress: Callable[[int, int], None] | None = None,
+    wishes: SourceWishes, progress: Progress = lambda _done, _known, _what: None,
 ) -> Source:  # fmt: skip
-    """Open the store that has the data, filling a simulated one when the trader has none of it.
+    """Open the store that has the data, filling what is missing from the vendors, or from a simulated market.
 
     Raises:
         MissingDataError: days are missing and may not be filled or skipped; they are listed.
     """
-    if has_store(config) and not wishes.simulated:
-        source = _real(config, instruments, days, wishes)
+    filler = _Filler(config, instruments, days, calendar, wishes, progress)
+    if not wishes.simulated and (has_store(config) or is_logged_in(config)):
+        source = filler.real()
         if source is not None:
             return source
-    if not wishes.backfill:
-        where = config.paths.data_dir
-        raise MissingDataError(
-            f"--no-backfill: the store in {where} has none of the {len(days)} sessions asked for: "
-            f"{_listed(days)}. Import them with 'sos ingest --file …', or leave --no-backfill out to run on a "
-            "simulated market."
-        )
-    return _simulated(config, instruments, days, calendar, progress)
+    return filler.simulated()
 
 
 def _open(folder: Path, config: Config) -> tuple[Store, bool]:
@@ -112,66 +111,101 @@ def _open(folder: Path, config: Config) -> tuple[Store, bool]:
         return Store.open(folder, read_only=True), False
 
 
-def _real(
-    config: Config, instruments: Sequence[Instrument], days: Sequence[date], wishes: SourceWishes
-) -> Source | None:
-    """The trader's own store, None when it has nothing of what is asked."""
-    store, writable = _open(config.paths.data_dir, config)
-    try:
-        present = {instrument.short_name: set(store.candle_days(instrument.symbol)) for instrument in instruments}
-        found = [day for day in days if any(day in have for have in present.values())]
-        missing = {name: [day for day in days if day not in have] for name, have in present.items()}
-        missing = {name: absent for name, absent in missing.items() if absent}
-        notes = [] if writable else [f"{config.paths.data_dir} cannot be written: this run is not kept."]
-        if not any(present.values()) and not store.damaged and not _has_chain(store, instruments, days):
+@dataclass(frozen=True, slots=True)
+class _Filler:
+    """One search for a source."""
+
+    config: Config
+    instruments: Sequence[Instrument]
+    days: Sequence[date]
+    calendar: Calendar
+    wishes: SourceWishes
+    progress: Progress
+
+    def real(self) -> Source | None:
+        """The trader's own store, None when it has nothing of what is asked and may not be filled."""
+        logged_in = is_logged_in(self.config)
+        notes = self._fill_real() if logged_in and self.wishes.backfill else []
+        store, writable = _open(self.config.paths.data_dir, self.config)
+        try:
+            present = {one.short_name: set(store.candle_days(one.symbol)) for one in self.instruments}
+            if not logged_in and not any(present.values()) and not store.damaged and not self._has_chain(store):
+                store.close()
+                return None
+            if not writable:
+                notes.append(f"{self.config.paths.data_dir} cannot be written: this run is not kept.")
+            return self._checked(store, present, notes, writable)
+        except BaseException:
             store.close()
-            return None
-        if missing and not (wishes.skip_missing and found):
+            raise
+
+    def _checked(self, store: Store, present: dict[str, set[date]], notes: list[str], writable: bool) -> Source:
+        """The store, if nothing is missing or what is missing may be left out."""
+        found = [day for day in self.days if any(day in have for have in present.values())]
+        missing = {name: [day for day in self.days if day not in have] for name, have in present.items()}
+        missing = {name: absent for name, absent in missing.items() if absent}
+        if missing and not (self.wishes.skip_missing and found):
             lines = "; ".join(f"{name}: {_listed(absent)}" for name, absent in missing.items())
-            torn = "".join(f" {error}" for error in store.damaged)
+            told = " ".join(["", *notes, *(str(error) for error in store.damaged)])
             raise MissingDataError(
-                f"The store in {config.paths.data_dir} lacks sessions. {lines}. Import them with "
-                f"'sos ingest --file …', choose other dates, or add --skip-missing (the days there are) or "
-                f"--simulated (an invented market).{torn}"
+                f"The store in {self.config.paths.data_dir} lacks sessions. {lines}. Import them with "
+                f"'sos ingest --file …', log in to Upstox ('sos login') to have them fetched, choose other dates, or "
+                f"add --skip-missing (the days there are) or --simulated (an invented market).{told}"
             )
         notes += [f"Left out, not in the store: {name} {_listed(absent)}." for name, absent in missing.items()]
         return Source(store, found, None, notes, writable)
-    except BaseException:
-        store.close()
-        raise
+
+    def _fill_real(self) -> list[str]:
+        """Ask the vendors for sessions that are missing, or that they have begun to give; what the user imported is
+        left as it is. Returns what could not be had."""
+        symbols = self._symbols()
+        warm_up = warm_up_days(self.calendar, self.days[0])
+        with open_filling(self.config, self.days) as filling:
+            wanted = [day for day in self.days if any(_wants(filling.store, symbol, day) for symbol in symbols)]
+            before = [day for day in warm_up if any(_wants(filling.store, symbol, day) for symbol in symbols)]
+            if not wanted and not before:
+                return []
+            report = filling.fill(symbols, wanted, before, self.calendar, self.progress)
+        return gap_lines(report)
+
+    def _has_chain(self, store: Store) -> bool:
+        """Whether there are option chains of these days, so that only the candles are missing."""
+        first, last = day_start(self.days[0]), day_start(self.days[-1]) + DAY_NS
+        return any(len(store.market_stats(instrument.symbol, first, last)) for instrument in self.instruments)
+
+    def _symbols(self) -> list[str]:
+        """What a run reads: the symbols, and the index whose mood serves the others."""
+        symbols = [instrument.symbol for instrument in self.instruments]
+        market = canonical_for(self.config.mood.market_symbol)
+        return symbols if market in symbols else [*symbols, market]
+
+    def simulated(self) -> Source:
+        """The simulated market, filled as far as it is not whole."""
+        warm_up = warm_up_days(self.calendar, self.days[0])
+        with open_filling(self.config, self.days, simulated=True) as filling:
+            request = IngestRequest(self._symbols(), self.days, warm_up)
+            if not self.wishes.backfill and not is_whole(filling.store, request):
+                raise MissingDataError(
+                    f"--no-backfill: the store in {self.config.paths.data_dir} has none of the {len(self.days)} "
+                    f"sessions asked for: {_listed(self.days)}. Import them with 'sos ingest --file …', or leave "
+                    "--no-backfill out to run on a simulated market."
+                )
+            report = filling.fill(request.symbols, self.days, warm_up, self.calendar, self.progress)
+            folder, seed = filling.folder, filling.seed
+            for one in self.instruments:
+                if not set(filling.store.candle_days(one.symbol)) & set(self.days):
+                    told = " ".join(gap_lines(report, one.symbol))
+                    raise MissingDataError(f"The simulated market has no candles of {one.short_name}. {told}")
+        store = Store.open(folder, origin="simulated", commit_rows=self.config.store.commit_rows)
+        return Source(store, self.days, seed, gap_lines(report), True)
 
 
-def _has_chain(store: Store, instruments: Sequence[Instrument], days: Sequence[date]) -> bool:
-    """Whether there are option chains of these days, so that only the candles are missing."""
-    first, last = day_start(days[0]), day_start(days[-1]) + DAY_NS
-    return any(len(store.market_stats(instrument.symbol, first, last)) for instrument in instruments)
-
-
-def _simulated(
-    config: Config, instruments: Sequence[Instrument], days: Sequence[date], calendar: Calendar,
-    progress: Callable[[int, int], None] | None,
-) -> Source:  # fmt: skip
-    seed = config.simulation.seed
-    model = MarketModel(seed, calendar)
-    listed = set(model.session(days[0]).symbols)
-    for instrument in instruments:
-        if instrument.symbol not in listed:
-            names = ", ".join(short_name_of(symbol) for symbol in sorted(listed))
-            raise UnknownSymbolError(
-                f"There is no data of {instrument.short_name} in {config.paths.data_dir}, and the simulated market "
-                f"does not list it. It lists {names}. Import your own candles with 'sos ingest --file …'."
-            )
-    symbols = [instrument.symbol for instrument in instruments]
-    market = canonical_for(config.mood.market_symbol)
-    symbols += [market] if market in listed and market not in symbols else []
-    folder = simulated_folder(config.paths.data_dir, seed)
-    store = Store.open(folder, origin="simulated", commit_rows=config.store.commit_rows)
-    try:
-        fill_sessions(store, model, symbols, warm_up_days(calendar, days[0]), days, progress)
-    except BaseException:
-        store.close()
-        raise
-    return Source(store, days, seed, [], True)
+def _wants(store: Store, symbol: str, day: date) -> bool:
+    """Whether a session should be asked for: there is nothing of it, or a vendor has given some of it."""
+    mark = store.days(symbol, day, day).get(day)
+    if mark is not None:
+        return mark.source in CANDLE_VENDORS
+    return not len(store.candles(symbol, day_start(day), day_start(day) + DAY_NS))
 
 
 def _listed(days: Sequence[date]) -> str:

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     wishes = SourceWishes(not args.no_backfill, args.skip_missing, args.simulated)
     if kernels_are_cold():
         print("sos: First run: compiling the engine, once; about ten seconds.", file=sys.stderr)
-    with Progress("Preparing the simulated market", unit="sessions") as progress:
+    with Progress("Bringing in what is missing", unit="parts") as progress:
         source = open_source(config, instruments, days, calendar, wishes, progress.reach)
     with source.store, Progress("Running", unit="programs") as progress:
         request = BacktestRequest(instruments, strategies, source.days, args.price_model)

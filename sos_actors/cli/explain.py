@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     strategies = usable_strategies(args.strategies or [config.paths.strategies])
     strategy = _named(args.pattern, strategies)
     wishes = SourceWishes(not args.no_backfill, args.skip_missing, args.simulated)
-    with Progress("Preparing the simulated market", unit="sessions") as progress:
+    with Progress("Bringing in what is missing", unit="parts") as progress:
         source = open_source(config, [instrument], days, calendar, wishes, progress.reach)
     symbol = followed(instrument)
     outcomes: Mapping[str, SignalOutcome] = {}

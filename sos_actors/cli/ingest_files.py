@@ -1,4 +1,4 @@
-"""`sos ingest`: bring a trader's own market data into the store, and say what was refused and why."""
+"""`sos ingest --file`: a trader's own market data, and what was refused of it and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 from sos_actors.app.imports.importing import import_file
 from sos_actors.app.imports.report import ImportOptions, ImportReport
 from sos_actors.app.sources import symbol_master
-from sos_actors.cli.arguments import Subparsers, new_command
 from sos_actors.cli.progress import Progress
 from sos_actors.config import Config
 from sos_actors.errors import UsageError
@@ -21,61 +20,40 @@ from sos_actors.market.instruments import SymbolMaster
 from sos_actors.runtime.clock import wall_time
 from sos_actors.store.database import Store
 
-EXAMPLE = """
-sos ingest --file NIFTY_1min.csv.gz --set symbol=NIFTY
-sos ingest --file calls.parquet --kind options --set expiry=2024-01-10 --map open=Open,close=Last
-sos ingest --file chain.csv.gz --kind chain --oi-unit contracts
-"""
 
-
-def add_parser(subparsers: Subparsers) -> None:
-    """Describe the command line."""
-    parser = new_command(
-        subparsers, "ingest",
-        "Import market data from a file of yours: CSV (also gzipped) or Parquet.\n\n"
-        "Nothing bad goes in silently: rows that are refused are counted by reason, with the first examples. Importing "
-        "a file twice changes nothing; an interrupted import is gone on with by the same command. A row is never "
-        "replaced by a different one unless --force is given.",
-        EXAMPLE,
-    )  # fmt: skip
-    parser.add_argument("--file", type=Path, action="append", metavar="FILE", help="what to import; repeatable")
-    parser.add_argument(
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how a file is read."""
+    group = parser.add_argument_group("files of yours (CSV, also gzipped, or Parquet)")
+    group.add_argument("--file", type=Path, action="append", metavar="FILE", help="what to import; repeatable")
+    group.add_argument(
         "--kind", choices=("candles", "options", "chain"), default="candles",
         help="one-minute candles of indices and stocks (default), candles of option contracts, or chain snapshots",
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         "--map", action="append", default=[], metavar="OURS=THEIRS,…", help="columns whose names are not recognised"
     )
-    parser.add_argument(
+    group.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE,…", help="a value for every row: symbol, expiry, …"
     )
-    parser.add_argument(
+    group.add_argument(
         "--oi-unit", choices=("units", "contracts"), default="units", help="what open interest counts (default units)"
     )
-    parser.add_argument("--timezone", default="Asia/Kolkata", help="of times without one (default Asia/Kolkata, IST)")
-    parser.add_argument(
+    group.add_argument("--timezone", default="Asia/Kolkata", help="of times without one (default Asia/Kolkata, IST)")
+    group.add_argument(
         "--date-format", default="", metavar="FORMAT",
         help="dmy, mdy or a strptime pattern (%%d/%%m/%%Y %%H:%%M), where the file itself does not tell",
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         "--new-symbol", action="store_true", help="take a share on trust whose name is close to a known one"
     )
-    parser.add_argument(
+    group.add_argument(
         "--label", choices=("open", "close"), default="open", help="what a bar's time is: its open (default) or close"
     )
-    parser.add_argument("--source", default="", help="name kept beside each row (default the file's name)")
-    parser.add_argument(
-        "--force", action="store_true",
-        help="replace stored rows by different ones, import what looks like a mistake (hours, --set beside a column), "
-        "and set damaged months aside to begin them anew",
-    )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print the reports as one JSON document")
+    group.add_argument("--source", default="", help="name kept beside each row (default the file's name)")
 
 
-def run(args: argparse.Namespace, config: Config) -> int:
+def import_files(args: argparse.Namespace, config: Config) -> int:
     """Import every file; 1 when a file gave no row or could not be read."""
-    if not args.file:
-        raise UsageError("Say which file to import: sos ingest --file FILE. `sos ingest --help` has examples.")
     options = ImportOptions(
         kind=args.kind, columns=_pairs("--map", args.map), constants=_pairs("--set", args.set), oi_unit=args.oi_unit,
         timezone=args.timezone, date_format=args.date_format, label=args.label, source=args.source, force=args.force,

@@ -22,8 +22,10 @@ from sos_actors.errors import ConfigError, SosError, UsageError
 
 COMMANDS = {
     "backtest": "run strategies over history, with fills, charges and a report",
-    "ingest": "bring market data of yours into the store",
+    "ingest": "bring market history into the store, from the vendors or from files of yours",
+    "simulate": "run a market of all vendors on this machine",
     "validate": "check strategy files and the configuration",
+    "login": "get the day's Upstox token",
     "explain": "why a pattern did or did not fire, bar by bar",
 }
 """Command -> what the list in `sos --help` says of it. The module is `sos_actors.cli.<command>`."""

@@ -73,10 +73,10 @@ class Progress:
             self._stream.write(f"{self._label}: {self._counts()} {self._note}".rstrip() + "\n")
         self._stream.flush()
 
-    def reach(self, done: int, total: int) -> None:
+    def reach(self, done: int, total: int, note: str = "") -> None:
         """Say how many steps are done of how many, for callers that count themselves."""
         self._total = total
-        self.advance(done - self._done)
+        self.advance(done - self._done, note)
 
     def _bar(self, now: float) -> str:
         if not self._total:

@@ -15,6 +15,8 @@ from sos_actors.config.vendors import Ingest, Nse, Screener, Tradingview, Trendl
 from sos_actors.types import Regime
 
 SIZING_MODES = ("lots", "risk")
+PLACES = frozenset({"paths", "upstox", "tradingview", "nse", "trendlyne"})
+"""Sections that say where things are, not what is decided."""
 MARKET_SYMBOLS = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50")
 """Indices with an option chain; a test holds them to those of `market/symbols.py`, which stands above this leaf."""
 
@@ -125,8 +127,8 @@ class Config:
         return anchored(cls(), home())
 
     def as_document(self) -> dict[str, dict[str, object]]:
-        """Plain values by section for a report; without `[paths]`, which differ from machine to machine."""
-        sections = (item.name for item in dataclasses.fields(self) if item.name != "paths")
+        """Plain values by section for a report; without folders and vendors' addresses, which decide nothing."""
+        sections = (item.name for item in dataclasses.fields(self) if item.name not in PLACES)
         return {name: {k: plain(v) for k, v in values_of(getattr(self, name)).items()} for name in sections}
 
 

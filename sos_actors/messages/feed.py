@@ -56,10 +56,10 @@ class Quote(NamedTuple):
 
     Attributes:
         instrument_key: the broker's key.
-        ltp: last traded price, rupees.
+        ltp: last traded price, rupees; NaN where a frame that says other things carries none.
         ltt: last trade's time, UnixNanos; 0 when there was none. It may step back.
         ltq: last trade's quantity, units.
-        previous_close: rupees.
+        previous_close: rupees; NaN as above.
         volume: traded today, units.
         oi: open interest, units.
         iv: implied volatility, a *fraction* a year.

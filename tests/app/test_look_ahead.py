@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from sos_actors.app.backtest import BacktestRequest, run_backtest
-from sos_actors.app.embedded import fill_sessions
 from sos_actors.app.strategy_files import load_paths
 from sos_actors.config import Config, Risk
 from sos_actors.engine.history import HistoryResult
@@ -19,12 +18,12 @@ from sos_actors.engine.options import ChosenContract, NoContract
 from sos_actors.engine.records import Outcome, Reason
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import default_master
-from sos_actors.messages.market import BarSeries
-from sos_actors.simulator.model import MarketModel
+from sos_actors.messages.market import BarSeries, QuarantineChanged
 from sos_actors.store.columns import ChainColumns, StatsColumns
 from sos_actors.store.database import Store
 from sos_actors.strategy.tree import Strategy
-from sos_actors.types import NANOS_PER_MINUTE
+from sos_actors.types import NANOS_PER_MINUTE, UnixNanos
+from tests.app.ingest.sources import fill
 from tests.checkout import SHIPPED_STRATEGIES
 from tests.engine.brokers import signal_rows, trade_rows
 from tests.engine.markets import minute, strategy
@@ -46,12 +45,19 @@ def cut(known: Any, later: Any) -> Any:
 
 
 def joined(known: Any, later: Any) -> Any:
+    if isinstance(known, list):
+        return known + later
     names = type(known).__dataclass_fields__
     return type(known)(*(np.concatenate([getattr(part, name) for part in (known, later)]) for name in names))
 
 
 def moved(known: Any, later: Any) -> Any:
-    """Later prices, open interest and measures are half as high again, and come seven minutes later."""
+    """Later prices, open interest and measures are half as high again, and come seven minutes later.
+
+    Later quarantines are the other way round.
+    """
+    if isinstance(known, list):
+        return known + [replace(one, ts_event=one.ts_event + 1, quarantined=not one.quarantined) for one in later]
     names = [name for name in type(later).__dataclass_fields__ if name not in ("ts", "expiry", "strike", "smart_trend")]
     changed = {name: getattr(later, name) * 1.5 for name in names}
     return joined(known, replace(later, ts=later.ts + 7 * NANOS_PER_MINUTE, **changed))
@@ -73,6 +79,12 @@ class ChangedStore:
     def market_stats(self, symbol: str, first_ns: int, last_ns: int) -> StatsColumns:
         return self._changed(self._store.market_stats(symbol, first_ns, last_ns), 0)
 
+    def quarantines(self, first_ns: int, last_ns: int) -> list[QuarantineChanged]:
+        changes = self._store.quarantines(first_ns, last_ns)
+        known = [change for change in changes if change.ts_event <= self._moment]
+        later = [change for change in changes if change.ts_event > self._moment]
+        return cast(list[QuarantineChanged], self._change(known, later))
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
@@ -93,11 +105,22 @@ def strategies() -> list[Strategy]:
     return [*load_paths(SHIPPED_STRATEGIES).strategies, *busy]
 
 
+def disagreements(symbols: Sequence[str]) -> list[QuarantineChanged]:
+    """Of every symbol, some minutes of every quarter of an hour."""
+    rng = np.random.default_rng(5)
+    return [
+        QuarantineChanged(UnixNanos(minute(day, 15 * k + int(at))), symbol, on, 101.0, 100.0, "tradingview")
+        for symbol in symbols for day in DAYS for k in range(25)
+        for at, on in zip(sorted(rng.choice(15, 2, replace=False)), (True, False), strict=True)
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with Store.open(tmp_path_factory.mktemp("store"), origin="simulated") as opened:
         symbols = [default_master().resolve(name).symbol for name in NAMES]
-        fill_sessions(opened, MarketModel(11, CALENDAR), symbols, WARM_UP, DAYS)
+        fill(opened, symbols, WARM_UP, DAYS, seed=11)
+        opened.add_quarantines(disagreements(symbols))
         yield opened
 
 
@@ -145,6 +168,7 @@ def test_what_comes_later_changes_no_decision(
     price_model, everything = whole
     assert len(everything.trades) > 60
     assert {"NSE|FO", "NSE|EQ"} <= {name[:6] for name in everything.instruments}
+    assert (everything.signals["reason"] == Reason.QUARANTINED).sum() > 60
     seen = 0
     for moment in moments(1 if change is cut else 2, everything):
         changed = run(ChangedStore(store, moment, change), price_model)
@@ -175,6 +199,24 @@ def test_a_snapshot_is_not_seen_by_a_bar_that_closed_before_it(store: Store) -> 
         changed = cast(Store, ChangedStore(store, at, loud_at(late)))
         signals = run_backtest(request, CONFIG, changed, CALENDAR).result.signals
         assert signals["ts"].min() == first
+
+
+def test_a_quarantine_is_not_heeded_by_a_bar_that_closed_before_it(store: Store) -> None:
+    """Known at T, it denies the bar that closes at T; known a nanosecond later, only the next one."""
+    at = minute(DAYS[0], 100)
+    name = default_master().resolve("RELIANCE")
+
+    class Disagreeing(ChangedStore):
+        def quarantines(self, first_ns: int, last_ns: int) -> list[QuarantineChanged]:
+            del first_ns, last_ns
+            return [QuarantineChanged(UnixNanos(self._moment), name.symbol, True, 101.0, 100.0, "tradingview")]
+
+    for known_at, first in ((at, at), (at + 1, at + NANOS_PER_MINUTE)):
+        request = BacktestRequest([name], [strategy("ALWAYS", "close > 0")], DAYS)
+        found = run_backtest(request, CONFIG, cast(Store, Disagreeing(store, known_at, joined)), CALENDAR)
+        heeded = found.result.signals["ts"][found.result.signals["quarantined"] == 1]
+        assert heeded.tolist() == list(range(first, minute(DAYS[0], 375) + 1, NANOS_PER_MINUTE))
+        assert any("price disagreed with another source's" in note for note in found.notes)
 
 
 def test_the_contract_of_a_signal_does_not_depend_on_candles_that_came_later(store: Store) -> None:

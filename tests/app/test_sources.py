@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.app.sources import INSTRUMENTS, symbol_master
+from sos_actors.app.filling import INSTRUMENTS
+from sos_actors.app.sources import symbol_master
 from sos_actors.config import Config, Paths
 from sos_actors.errors import DataError, UnknownSymbolError
 

@@ -36,7 +36,9 @@ def test_the_reports_can_be_read_by_a_program(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        ([], 2, "--file"),
+        (["--file", __file__, "--symbol", "NIFTY"], 2, "--set symbol=NAME"),
+        (["--from-date", "2026-01-16", "--to-date", "2026-01-12"], 2, "is after"),
+        (["--symbol", "NIFTI"], 2, "NIFTY"),
         (["--file", "/nowhere.csv"], 2, "/nowhere.csv"),
         (["--file", __file__, "--set", "symbol"], 2, "NAME=VALUE"),
         (["--file", __file__, "--set", "symbol=ACME"], 1, "--map timestamp="),
@@ -80,7 +82,7 @@ def test_a_second_import_says_what_is_new_unchanged_and_replaced(
 def test_bars_later_than_this_machines_clock_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = minute_file(tmp_path / "acme.csv", minutes=10)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sos_actors.cli.ingest.wall_time", lambda: 1_704_067_200 * 10**9)
+        patch.setattr("sos_actors.cli.ingest_files.wall_time", lambda: 1_704_067_200 * 10**9)
         assert main([*configured(tmp_path), "ingest", "--file", str(file), "--set", "symbol=ACME"]) == 1
     assert "REJECTED: in the future" in capsys.readouterr().out
 

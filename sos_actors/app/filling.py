@@ -1,0 +1,126 @@
+"""Fills a store with what is missing: from the real vendors when logged in, else from a simulated market.
+
+Both go through the same clients; only addresses, tokens and the folder differ, and the two never share a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from sos_actors.app.board import day_start
+from sos_actors.app.credentials import read_login
+from sos_actors.app.ingest.ingesting import ingest
+from sos_actors.app.ingest.job import Progress
+from sos_actors.app.ingest.request import HistorySources, IngestReport, IngestRequest
+from sos_actors.config import Config
+from sos_actors.market.calendar import Calendar
+from sos_actors.runtime.clock import Clock, wall_time
+from sos_actors.store.database import Store
+from sos_actors.types import NANOS_PER_MINUTE, UnixNanos
+
+INSTRUMENTS = "instruments.json.gz"
+"""Upstox's instrument file in a data folder."""
+EVENING_MIN = 20 * 60
+"""Minute of the day at which the simulated vendors stand: every session asked for is over."""
+
+
+def simulated_folder(data_dir: Path, seed: int) -> Path:
+    """Where the simulated market of a seed lies: never in the folder of real data."""
+    return data_dir / "simulated" / f"seed-{seed}"
+
+
+def is_logged_in(config: Config) -> bool:
+    """Whether the real vendors can be asked.
+
+    Raises:
+        ConfigError: the stored login cannot be read.
+    """
+    del config
+    return read_login().is_valid(wall_time())
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A store with the vendors that can fill it, connected when something is missing.
+
+    Attributes:
+        seed: of the simulated market; None for real data.
+        now: what time it is for the vendors.
+    """
+
+    config: Config
+    store: Store
+    folder: Path
+    seed: int | None
+    now: Clock
+    _open: ExitStack
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the market is invented."""
+        return self.seed is not None
+
+    @property
+    def headline(self) -> str:
+        """What must stand above every figure that is not real; empty above real ones."""
+        if not self.simulated:
+            return ""
+        return (
+            f"SIMULATED DATA: nobody is logged in to Upstox ('sos login'), or it was asked for: a seeded model made "
+            f"this up (seed {self.seed}).\n"
+        )
+
+    def fill(
+        self, symbols: Sequence[str], days: Sequence[date], warm_up: Sequence[date], calendar: Calendar,
+        progress: Progress, *, full_options: bool = False, force: bool = False,
+    ) -> IngestReport:  # fmt: skip
+        """Bring in what is missing; nobody is asked when nothing is.
+
+        Raises:
+            StoreError: the database refuses.
+            VendorError: nobody can be connected.
+        """
+        request = IngestRequest(
+            symbols, days, warm_up, full_options, force, min_days_to_expiry=self.config.options.min_days_to_expiry
+        )
+        return ingest(self.store, self._connect, request, calendar, self.config.ingest, self.now, progress)
+
+    def _connect(self) -> HistorySources:
+        from sos_actors.app.simulated import SimulatorProcess  # imports that most runs never need
+        from sos_actors.app.vendors import connect_vendors
+
+        config, token = self.config, read_login().token
+        if self.seed is not None:
+            process = self._open.enter_context(SimulatorProcess(self.seed, self.now(), speed=0.0))
+            config, token = process.config_for(config), process.token
+        return self._open.enter_context(connect_vendors(config, token, self.folder / INSTRUMENTS, self.now)).history
+
+
+@contextmanager
+def open_filling(config: Config, days: Sequence[date], simulated: bool = False) -> Iterator[Filling]:
+    """The trader's store when logged in, else the simulated one.
+
+    Args:
+        config: where data lies, who the vendors are.
+        days: the sessions that will be asked for; the simulated vendors stand on the evening of the last one.
+        simulated: the simulated market, also when logged in.
+    """
+    with ExitStack() as stack:
+        if simulated or not is_logged_in(config):
+            seed = config.simulation.seed
+            folder, evening = simulated_folder(config.paths.data_dir, seed), _evening(days[-1])
+            store = Store.open(folder, origin="simulated", commit_rows=config.store.commit_rows)
+            filling = Filling(config, stack.enter_context(store), folder, seed, lambda: evening, stack)
+        else:
+            folder = config.paths.data_dir
+            store = Store.open(folder, origin="real", commit_rows=config.store.commit_rows)
+            filling = Filling(config, stack.enter_context(store), folder, None, wall_time, stack)
+        yield filling
+
+
+def _evening(day: date) -> UnixNanos:
+    return UnixNanos(day_start(day) + EVENING_MIN * NANOS_PER_MINUTE)
