@@ -16,7 +16,7 @@ from sos_actors.engine.holdings import UNSLICED
 from sos_actors.engine.options import OptionRules
 from sos_actors.engine.picking import ContractRules, ContractTerms
 from sos_actors.engine.plan import FollowedSymbol, Plan, make_plan
-from sos_actors.engine.records import InstrumentKind
+from sos_actors.engine.records import InstrumentKind, Reason
 from sos_actors.engine.sessions import minute_grid, session_records
 from sos_actors.errors import MarketRuleError, UsageError
 from sos_actors.market.calendar import Calendar
@@ -162,8 +162,10 @@ def run_backtest(
     for symbol, one in zip(symbols, loaded, strict=True):
         parts += [(f"candles {symbol.symbol}", one.history.bars), (f"stats {symbol.symbol}", one.sentiment.stats)]
     fingerprint = fingerprint_of(parts)
-    if loader.alerts:
-        fingerprint = sha256(f"{fingerprint} {loader.alerts}".encode()).hexdigest()
+    quarantines = [change for symbol in symbols for change in loader.quarantines_of(symbol.symbol)]
+    for told in (loader.alerts, quarantines):
+        if told:
+            fingerprint = sha256(f"{fingerprint} {told}".encode()).hexdigest()
     notes = [str(error) for error in store.damaged]
     notes += [
         f"No table knows the freeze quantity of {name} on some of these days: its orders are counted as one."
@@ -175,7 +177,19 @@ def run_backtest(
         for symbol, one in zip(symbols, loaded, strict=True)
         if one.left_out
     ]
+    notes += _quarantine_notes(symbols, result)
     return Backtest(request, plan, loaded, result, charges, fingerprint, notes)
+
+
+def _quarantine_notes(symbols: Sequence[FollowedSymbol], result: HistoryResult) -> list[str]:
+    """Denied for doubtful prices: a reader must know that it was the data, not the strategy."""
+    denied = result.signals["symbol"][result.signals["reason"] == Reason.QUARANTINED]
+    return [
+        f"{symbol.short_name}: {count} signals were denied because its price disagreed with another source's. "
+        "The store lists when and by how much (table quarantines)."
+        for number, symbol in enumerate(symbols)
+        if (count := int((denied == number).sum()))
+    ]
 
 
 def _terms(

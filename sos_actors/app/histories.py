@@ -14,11 +14,12 @@ from sos_actors.config import Mood
 from sos_actors.engine.history import SymbolHistory
 from sos_actors.engine.plan import FollowedSymbol
 from sos_actors.engine.records import InstrumentKind
+from sos_actors.market.agreement import Quarantines
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import ChargeKind, ChargeTable
 from sos_actors.market.regime import regime_path
-from sos_actors.messages.market import BarSeries, ScreenerAlert
-from sos_actors.store.columns import StatsColumns
+from sos_actors.messages.market import BarSeries, QuarantineChanged, ScreenerAlert
+from sos_actors.store.columns import ATM_CALL, StatsColumns
 from sos_actors.store.database import Store
 from sos_actors.strategy.assembler import REGIME_CODE
 from sos_actors.strategy.kernel import Surroundings
@@ -72,12 +73,12 @@ class SentimentPath:
     def after(self, market: SentimentPath) -> SentimentPath:
         """The market's mood until the first row of one's own, from then on one's own.
 
-        Only the mood is lent: strikes, open interest and the spot of another underlying are unknown, not ours.
+        Only the mood is lent: strikes, options, open interest and the spot of another underlying are unknown, not ours.
         """
         lent = int(np.searchsorted(market.stats.ts, self.stats.ts[0])) if len(self.stats) else len(market.stats)
         if not lent:
             return self
-        unknown = dict.fromkeys((*PRICE_LEVELS, "total_oi", "spot"), np.full(lent, np.nan))
+        unknown = dict.fromkeys((*PRICE_LEVELS, *ATM_CALL, "total_oi", "spot"), np.full(lent, np.nan))
         rows = replace(market.stats[:lent], **unknown)
         columns = {one.name: np.concatenate([getattr(rows, one.name), getattr(self.stats, one.name)])
                    for one in fields(StatsColumns)}  # fmt: skip
@@ -138,11 +139,16 @@ class HistoryLoader:
         self._last = day_start(everything[-1]) + DAY_NS
         self._sentiments: dict[str, SentimentPath] = {}
         self._alerts = store.screener_alerts(self._first, self._last)
+        self._quarantines = store.quarantines(self._first, self._last)
 
     @property
     def alerts(self) -> Sequence[ScreenerAlert]:
         """What the screener said in this time, of any symbol."""
         return self._alerts
+
+    def quarantines_of(self, symbol: str) -> list[QuarantineChanged]:
+        """When its prices began to disagree and agreed again in this time."""
+        return [change for change in self._quarantines if change.symbol == symbol]
 
     def load(self, followed: FollowedSymbol) -> LoadedSymbol:
         """Bars of warm-up and run, with sessions and surroundings."""
@@ -158,7 +164,10 @@ class HistoryLoader:
             ends = bars.ts + NANOS_PER_MINUTE
             bars = replace(bars, oi=np.where(np.isnan(bars.oi), sentiment.total_oi_at(ends), bars.oi))
         rates = None if index else self._charges.rates(self._days[0], ChargeKind.EQUITY_INTRADAY)
-        history = SymbolHistory(bars, numbers, opens, closes, rows, self._surroundings(followed, sentiment), rates)
+        quarantines = Quarantines.of(self.quarantines_of(followed.symbol))
+        history = SymbolHistory(
+            bars, numbers, opens, closes, rows, self._surroundings(followed, sentiment), rates, quarantines
+        )
         sources = self._store.candle_sources(followed.symbol, day_start(self._days[0]), self._last)
         return LoadedSymbol(history, sentiment, counts, tuple(sorted(sources)), int((~inside).sum()))
 

@@ -36,12 +36,24 @@ from sos_actors.engine.sweep import CHOICE, Account, Grounds, enter_equity, ente
 from sos_actors.engine.watching import Mood, SymbolWatch
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import ChargeRates
-from sos_actors.messages.market import BarClosed, BarSeries, PriceSpan, ScreenerAlert, Sentiment, Tick, TimerFired
+from sos_actors.messages.market import (
+    BarClosed,
+    BarSeries,
+    PriceSpan,
+    QuarantineChanged,
+    ScreenerAlert,
+    Sentiment,
+    Tick,
+    TimerFired,
+)
 from sos_actors.messages.signals import EntryRefused, SignalFormed
 from sos_actors.messages.trading import EntriesStopped, OrderUpdated
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, Regime, Segment, Side, UnixNanos
 
-Event = BarClosed | Sentiment | ScreenerAlert | Tick | PriceSpan | OrderUpdated | TimerFired | EntriesStopped
+Event = (
+    BarClosed | Sentiment | ScreenerAlert | QuarantineChanged | Tick | PriceSpan | OrderUpdated | TimerFired
+    | EntriesStopped
+)  # fmt: skip
 _ROOM = 256
 
 
@@ -99,7 +111,7 @@ class Engine:
         self._handlers: Mapping[type, Callable[..., list[Decision]]] = {
             BarClosed: self._on_bar, Sentiment: self._on_sentiment, ScreenerAlert: self._on_alert,
             Tick: self._on_tick, PriceSpan: self._on_span, OrderUpdated: self._on_order, TimerFired: self._on_timer,
-            EntriesStopped: self._on_stop,
+            EntriesStopped: self._on_stop, QuarantineChanged: self._on_quarantine,
         }  # fmt: skip
 
     @property
@@ -186,6 +198,12 @@ class Engine:
 
     def _on_alert(self, alert: ScreenerAlert) -> list[Decision]:
         self._mood(alert.symbol).hear(alert)
+        return []
+
+    def _on_quarantine(self, change: QuarantineChanged) -> list[Decision]:
+        """Only signals heed it: orders that were sent, stops, targets and the square-off go on as before."""
+        if change.symbol in self._watches:
+            self._watches[change.symbol][1].on_quarantine(change)
         return []
 
     def _on_tick(self, tick: Tick) -> list[Decision]:

@@ -6,7 +6,7 @@ Pure: the bars, the sentiment, the contracts and the rules come as values; nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -19,6 +19,7 @@ from sos_actors.engine.picking import ContractPicker, ContractRules
 from sos_actors.engine.plan import Plan, Watch
 from sos_actors.engine.records import BOOK, POSITION, SIGNAL, TRADE, InstrumentKind
 from sos_actors.engine.sweep import CHOICE, CURSOR, DONE, NEED_CONTRACT, Account, Grounds, sweep
+from sos_actors.market.agreement import Quarantines
 from sos_actors.market.charges import ChargeRates
 from sos_actors.messages.market import BarSeries
 from sos_actors.ports import ContractBoard
@@ -38,6 +39,7 @@ class SymbolHistory:
         session_rows: int64 (n,), row of ``HistoryInput.sessions``, -1 in the warm-up.
         surroundings: what bars that close at the given moments int64 (n,) are seen with.
         rates: estimated charges of the stock; None for an index.
+        quarantines: when its prices disagreed between two sources.
     """
 
     bars: BarSeries
@@ -47,6 +49,7 @@ class SymbolHistory:
     session_rows: NDArray[np.int64]
     surroundings: Callable[[NDArray[np.int64]], Surroundings]
     rates: ChargeRates | None
+    quarantines: Quarantines = field(default_factory=Quarantines.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +147,12 @@ def _signals_of(
         if count:
             key = (int(watch.strategies[pattern]), source)
             errors[key] = errors.get(key, 0) + int(count)
-    return to_signals(matches, watch, plan, bars.close, moments, late[warm:], rows)
+    return to_signals(matches, watch, plan, bars.close, moments, late[warm:], rows, history.quarantines)
 
 
 def to_signals(
     matches: NDArray[np.void], watch: Watch, plan: Plan, spots: NDArray[np.float64], moments: NDArray[np.int64],
-    late: NDArray[np.bool_], session_rows: NDArray[np.int64],
+    late: NDArray[np.bool_], session_rows: NDArray[np.int64], quarantines: Quarantines,
 ) -> NDArray[np.void]:  # fmt: skip
     """SIGNAL records of what fired.
 
@@ -161,6 +164,7 @@ def to_signals(
         moments: int64 (n_bars,), UnixNanos, when each bar closed.
         late: bool (n_bars,), whether the bar's last minute is missing.
         session_rows: int64 (n_bars,); what fired in row -1 is left out.
+        quarantines: of the symbol.
     """
     matches = matches[session_rows[matches["bar"]] >= 0]
     signals = np.zeros(len(matches), SIGNAL)
@@ -173,6 +177,7 @@ def to_signals(
         signals[name] = matches[name]
     signals["spot"] = spots[matches["bar"]]
     signals["late"] = late[matches["bar"]]
+    signals["quarantined"] = quarantines.at(signals["ts"])
     signals["trade"] = -1
     return signals
 

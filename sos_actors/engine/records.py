@@ -45,6 +45,7 @@ class Reason(IntEnum):
     STALE_PRICE = 33
     NOT_FILLED = 34
     NO_INSTRUMENT = 35
+    QUARANTINED = 40
 
 
 REASON_TEXT = {
@@ -64,6 +65,7 @@ REASON_TEXT = {
     Reason.STALE_PRICE: "the contract's last price is too old",
     Reason.NOT_FILLED: "the order did not fill in time",
     Reason.NO_INSTRUMENT: "an index is traded through options, and the strategy asks for none",
+    Reason.QUARANTINED: "prices disagree",
 }
 
 
@@ -114,10 +116,12 @@ def _record(**fields: type) -> np.dtype[np.void]:
 SIGNAL = _record(
     ts=int, session=int, symbol=int, strategy=int, side=int, regime=int, entry=float, stop=float, target=float,
     quantity_mod=float, outcome=int, reason=int, trade=int, late=int, spot=float,
+    quarantined=int,
 )  # fmt: skip
 """A pattern that fired; ``ts`` is when its bar closed, ``spot`` at what price, prices are those of the bar's own symbol
 (``entry`` is what the strategy says, which may be elsewhere). ``late`` is 1 when the bar's last minute never came, so
-that only the clock could close it: after the others of that moment."""
+that only the clock could close it: after the others of that moment. ``quarantined`` is 1 when the symbol's prices
+disagreed between two sources as the bar closed."""
 
 INSTRUMENT = _record(
     kind=int, symbol=int, tick=float, lot=int, freeze=int, buy_rate=float, sell_rate=float, order_fee=float,

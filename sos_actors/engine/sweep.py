@@ -103,7 +103,11 @@ def fill_price(price: float, side: int, slippage_ticks: int, tick: float) -> flo
 
 @compiled
 def judge(account: Account, grounds: Grounds, i: int) -> int:
-    """Veto, soundness and gate for signal ``i``; writes the outcome on failure. Returns 0 when an entry may follow."""
+    """Veto, soundness, quarantine and gate for signal ``i``; writes the outcome on failure.
+
+    Returns:
+        0 when an entry may follow, otherwise the reason.
+    """
     signal = account.signals[i]
     session = grounds.sessions[signal.session]
     start_session(account.book, session.number)
@@ -114,8 +118,11 @@ def judge(account: Account, grounds: Grounds, i: int) -> int:
         return codes.REGIME_VETO
     if not sound(signal.side, signal.entry, signal.stop, signal.target):
         return refuse(account.signals, i)
-    reason = gate(account.book, grounds.limits, account.positions, signal.symbol, signal.quantity_mod, signal.ts,
-                  last_entry)  # fmt: skip
+    if signal.quarantined != 0:
+        reason = codes.QUARANTINED
+    else:
+        reason = gate(account.book, grounds.limits, account.positions, signal.symbol, signal.quantity_mod, signal.ts,
+                      last_entry)  # fmt: skip
     if reason != 0:
         signal.outcome, signal.reason = codes.DENIED, reason
     return reason

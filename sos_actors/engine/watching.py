@@ -9,7 +9,8 @@ from sos_actors.engine.bars import roll_up
 from sos_actors.engine.history import to_signals
 from sos_actors.engine.plan import Plan, Watch
 from sos_actors.engine.records import SIGNAL
-from sos_actors.messages.market import BarClosed, BarSeries, ScreenerAlert, Sentiment
+from sos_actors.market.agreement import Quarantines
+from sos_actors.messages.market import BarClosed, BarSeries, QuarantineChanged, ScreenerAlert, Sentiment
 from sos_actors.strategy.kernel import Surroundings
 from sos_actors.strategy.matcher import Matcher
 from sos_actors.strategy.surroundings import screener_values, sentiment_values, surroundings, without_levels
@@ -99,7 +100,12 @@ class SymbolWatch:
     def __init__(self, plan: Plan, symbol: int, mood: Mood) -> None:
         self._plan = plan
         self._mood = mood
+        self._quarantines = Quarantines.of()
         self._frames = [_Frame(watch) for watch in plan.watches if watch.symbol == symbol]
+
+    def on_quarantine(self, change: QuarantineChanged) -> None:
+        """The prices began to disagree, or agree again: it counts for bars that close from then on."""
+        self._quarantines = self._quarantines.after(change)
 
     def on_bar(self, bar: BarClosed, session: tuple[int, int, int], session_row: int) -> NDArray[np.void]:
         """Take a closed bar; returns SIGNAL records in order of time, then of strategies.
@@ -137,7 +143,7 @@ class SymbolWatch:
         frame.ts, frame.rows = [], []
         matches = frame.matcher.extend(bars, np.array([frame.session[2]], np.int64), self._mood.at(moments))
         rows = np.array([frame.session_row], np.int64)
-        return to_signals(matches, frame.watch, self._plan, bars.close, moments, late, rows)
+        return to_signals(matches, frame.watch, self._plan, bars.close, moments, late, rows, self._quarantines)
 
 
 def _in_order(parts: list[NDArray[np.void]]) -> NDArray[np.void]:

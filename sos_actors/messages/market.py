@@ -1,4 +1,4 @@
-"""What the market said: bars as columns, one bar, one tick, sentiment, a screener alert."""
+"""What the market said: bars as columns, one bar, one tick, sentiment, a screener alert, prices that disagree."""
 
 from __future__ import annotations
 
@@ -120,6 +120,29 @@ class ScreenerAlert:
     atr: float = 0.0
     macd: float = 0.0
     change: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineChanged:
+    """Two sources began to disagree about a symbol's price, or agree again.
+
+    A quarantined symbol takes no entries until it is released or the day is over; what is held goes on.
+
+    Attributes:
+        ts_event: when that was known; it counts for bars that close then or later.
+        symbol: canonical symbol.
+        quarantined: True when they disagree.
+        ours: our feed's price in the comparison that decided, rupees.
+        reference: the other source's, rupees.
+        source: whose the reference is, for example ``tradingview``.
+    """
+
+    ts_event: UnixNanos
+    symbol: str
+    quarantined: bool
+    ours: float
+    reference: float
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+ATM_CALL = ("atm_iv", "atm_delta", "atm_gamma", "atm_theta", "atm_vega")
+"""The columns of ``StatsColumns`` about the at-the-money call of the underlying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ class StatsColumns(_Columns):
         smart_trend: int8 (n,), ``SmartTrend``; 0 is unknown.
         total_oi: float64 (n,), units; the proxy for the underlying's open interest.
         spot: float64 (n,), the underlying.
+        atm_iv: float64 (n,), implied volatility of the at-the-money call, percent a year.
+        atm_delta: float64 (n,), of the same call, rupees for a point of the underlying.
+        atm_gamma: float64 (n,), change of its delta for a point of the underlying.
+        atm_theta: float64 (n,), rupees a day.
+        atm_vega: float64 (n,), rupees for a point of volatility (one percent a year).
     """
 
     pcr: Floats
@@ -87,6 +94,11 @@ class StatsColumns(_Columns):
     smart_trend: NDArray[np.int8]
     total_oi: Floats
     spot: Floats
+    atm_iv: Floats
+    atm_delta: Floats
+    atm_gamma: Floats
+    atm_theta: Floats
+    atm_vega: Floats
 
     @classmethod
     def of(cls, ts: Integers, **known: NDArray[np.float64] | NDArray[np.int8]) -> Self:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from peewee import SqliteDatabase
 
 from sos_actors.errors import MissingDataError, StoreError, StoreFullError
-from sos_actors.store.migrations import Migration, execute, migrate, schema_version
+from sos_actors.store.migrations import Migration, check, execute, migrate, schema_version
 from sos_actors.store.refusals import refusals
 
 Row = tuple[Any, ...]
@@ -49,9 +49,10 @@ class Database:
                 self._peewee.connect()
                 if read_only and not execute(self._peewee, "SELECT 1 FROM sqlite_master LIMIT 1", ()).fetchall():
                     raise MissingDataError(f"{path} is empty: whoever made it was interrupted.")
-                if read_only and schema_version(self._peewee) < migrations[-1].number:
-                    raise StoreError(f"{path} has an older schema and was opened read-only: open it once for writing.")
-                migrate(self._peewee, self.path, migrations)
+                if read_only:
+                    check(schema_version(self._peewee), self.path, migrations, read_only=True)
+                else:
+                    migrate(self._peewee, self.path, migrations)
         except BaseException:
             self.close()
             raise
@@ -73,6 +74,10 @@ class Database:
         """All rows of a query."""
         with refusals(self.path):
             return execute(self._peewee, statement, parameters).fetchall()
+
+    def columns(self, table: str) -> frozenset[str]:
+        """The columns of a table; none when there is no such table."""
+        return frozenset(str(row[1]) for row in self.rows(f"PRAGMA table_info({table})"))
 
     def fetch_array(self, statement: str, parameters: Sequence[object], dtype: np.dtype[Any]) -> NDArray[Any]:
         """All rows of a query as a structured array; NULL becomes NaN."""

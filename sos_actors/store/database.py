@@ -13,15 +13,15 @@ import numpy as np
 
 from sos_actors.errors import MissingDataError, StoreDamagedError, StoreError, StoreFullError
 from sos_actors.market.symbols import contract_symbol, short_name_of
-from sos_actors.messages.market import BarSeries, ScreenerAlert
-from sos_actors.store import candles, chains, records
+from sos_actors.messages.market import BarSeries, QuarantineChanged, ScreenerAlert
+from sos_actors.store import candles, chains, quarantines, records
 from sos_actors.store.columns import ChainColumns, StatsColumns
 from sos_actors.store.connection import Database
 from sos_actors.store.fingerprint import fingerprint_of
 from sos_actors.store.migrations import MASTER_MIGRATIONS
 from sos_actors.store.reader import FAST_FROM_ROWS, count_rows
 from sos_actors.store.records import DayRecord, RunRecord
-from sos_actors.store.shards import Shards, month_day, month_of, month_slices
+from sos_actors.store.shards import Shards, by_month, month_day, month_of, month_slices
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, OptionType
 
 Origin = Literal["real", "simulated"]
@@ -199,16 +199,32 @@ class Store:
 
     def add_screener_alerts(self, alerts: Iterable[ScreenerAlert]) -> int:
         """Insert or replace alerts; returns how many."""
-        months: dict[int, list[ScreenerAlert]] = {}
-        for alert in alerts:
-            months.setdefault(month_of(-(-alert.ts_event // NANOS_PER_SECOND)), []).append(alert)
-        return sum(records.write_alerts(self._shards.open(month), rows) for month, rows in months.items())
+        return sum(records.write_alerts(self._shards.open(month), rows) for month, rows in by_month(alerts).items())
 
     def screener_alerts(self, first_ns: int, last_ns: int) -> list[ScreenerAlert]:
         """Alerts in the range, oldest first."""
         first, last = _seconds(first_ns, last_ns)
         parts = self._shards.collect(first, last, lambda shard: records.read_alerts(shard, first, last))
         return [alert for part in parts for alert in part]
+
+    def add_quarantines(self, changes: Sequence[QuarantineChanged]) -> int:
+        """Insert or replace changes; of two of one symbol within a second the last stands. Returns how many.
+
+        Raises:
+            DataError: a price is unknown.
+        """
+        quarantines.check_quarantines(changes)
+        months = by_month(changes).items()
+        return sum(quarantines.write_quarantines(self._shards.open(month), rows) for month, rows in months)
+
+    def quarantines(self, first_ns: int, last_ns: int) -> list[QuarantineChanged]:
+        """Changes in the range, oldest first, and before them the last earlier one of each symbol on the first day.
+
+        So the state at ``first_ns`` is known: a quarantine does not outlive its day in India.
+        """
+        first, last = quarantines.day_begins_s(first_ns), _seconds(first_ns, max(first_ns, last_ns))[1]
+        parts = self._shards.collect(first, last, lambda shard: quarantines.read_quarantines(shard, first, last))
+        return quarantines.in_force_from([change for part in parts for change in part], first_ns)
 
     def fingerprint(self, symbols: Sequence[str], first_ns: int, last_ns: int) -> str:
         """SHA-256 (hexadecimal) of every stored column a run over these symbols may read: bars, measures, chains."""

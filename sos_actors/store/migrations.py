@@ -15,16 +15,21 @@ from peewee import Model, SchemaManager, SqliteDatabase
 
 from sos_actors.errors import StoreError
 from sos_actors.store.master_schema import MASTER_TABLES
-from sos_actors.store.schema import SHARD_TABLES, MarketDepthHistory, SchemaVersion
+from sos_actors.store.schema import FIRST_SHARD_TABLES, MarketDepthHistory, Quarantines, SchemaVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step from ``number - 1`` to ``number``; ``apply`` runs inside a transaction."""
+    """One step from ``number - 1`` to ``number``; ``apply`` runs inside a transaction.
+
+    Attributes:
+        only_adds: a file without it can be read all the same: what it adds is unknown there.
+    """
 
     number: int
     title: str
     apply: Callable[[SqliteDatabase], None]
+    only_adds: bool = False
 
 
 def migrate(database: SqliteDatabase, path: Path, migrations: Sequence[Migration]) -> None:
@@ -33,13 +38,13 @@ def migrate(database: SqliteDatabase, path: Path, migrations: Sequence[Migration
     Raises:
         StoreError: the file was written by a newer program.
     """
-    _check(schema_version(database), path, migrations)
+    check(schema_version(database), path, migrations)
     if schema_version(database) == migrations[-1].number:
         return
     with database.atomic("IMMEDIATE"):
         # Another process may have migrated while this one waited for the lock.
         version = schema_version(database)
-        _check(version, path, migrations)
+        check(version, path, migrations)
         SchemaManager(SchemaVersion, database).create_all(safe=True)
         for migration in migrations:
             if migration.number > version:
@@ -60,7 +65,14 @@ def execute(database: SqliteDatabase, statement: str, parameters: Sequence[objec
     return cast(sqlite3.Cursor, cast(Any, database).execute_sql(statement, tuple(parameters)))
 
 
-def _check(version: int, path: Path, migrations: Sequence[Migration]) -> None:
+def check(version: int, path: Path, migrations: Sequence[Migration], *, read_only: bool = False) -> None:
+    """Refuse a schema this program does not know, or one it cannot read as it is.
+
+    Raises:
+        StoreError: the file was written by a newer program, or is older and may not be changed.
+    """
+    if read_only and any(step.number > version and not step.only_adds for step in migrations):
+        raise StoreError(f"{path} has an older schema and was opened read-only: open it once for writing.")
     if version > migrations[-1].number:
         raise StoreError(
             f"{path} has schema version {version}, this program knows up to {migrations[-1].number}: "
@@ -75,7 +87,13 @@ def _create(database: SqliteDatabase, tables: Sequence[type[Model]]) -> None:
 
 def _first_shard(database: SqliteDatabase) -> None:
     _adopt_depth_history(database)
-    _create(database, SHARD_TABLES)
+    _create(database, FIRST_SHARD_TABLES)
+
+
+def _quarantines_and_greeks(database: SqliteDatabase) -> None:
+    for column in ("atm_iv", "atm_delta", "atm_gamma", "atm_theta", "atm_vega"):
+        execute(database, f"ALTER TABLE market_stats ADD COLUMN {column} REAL")
+    _create(database, (Quarantines,))
 
 
 def _first_master(database: SqliteDatabase) -> None:
@@ -107,5 +125,8 @@ def _adopt_depth_history(database: SqliteDatabase) -> None:
     )
 
 
-SHARD_MIGRATIONS = (Migration(1, "all tables of the first release", _first_shard),)
+SHARD_MIGRATIONS = (
+    Migration(1, "all tables of the first release", _first_shard),
+    Migration(2, "quarantines; the greeks of the at-the-money call", _quarantines_and_greeks, only_adds=True),
+)
 MASTER_MIGRATIONS = (Migration(1, "all tables of the first release", _first_master),)

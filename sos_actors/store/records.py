@@ -70,18 +70,23 @@ def write_stats(database: Database, symbol: str, stats: StatsColumns, source: st
     changes = ", ".join(f"{name} = coalesce(?{place}, {name})" for place, name in enumerate(_STATS, start=2))
     marks = ", ".join(f"?{place}" for place in range(1, len(_STATS) + 2))
     update = f"UPDATE market_stats SET {changes}, source = {origin} WHERE series = {series} AND ts = ?1"
-    insert = f"INSERT OR IGNORE INTO market_stats VALUES ({series}, {marks}, {origin})"
+    insert = (
+        f"INSERT OR IGNORE INTO market_stats (series, ts, {', '.join(_STATS)}, source) "
+        f"VALUES ({series}, {marks}, {origin})"
+    )
     return database.write_rows((update, insert), rows, commit_rows)
 
 
 def read_stats(database: Database, symbol: str, first_s: int, last_s: int, fast: bool = False) -> StatsColumns:
-    """The measures of one shard known in ``[first_s, last_s)``."""
+    """The measures of one shard known in ``[first_s, last_s)``; unknown where an older file has no such column."""
     series = database.identity("series", "symbol", symbol)
     if series is None:
         return StatsColumns.empty()
-    statement = f"SELECT ts, {', '.join(_STATS)} FROM market_stats WHERE series = ? AND ts >= ? AND ts < ? ORDER BY ts"
-    ts, values = read_columns(database, statement, (series, first_s, last_s), len(_STATS), fast=fast)
-    columns: dict[str, Any] = dict(zip(_STATS, values, strict=True))
+    stored = database.columns("market_stats")
+    names = [name for name in _STATS if name in stored]
+    statement = f"SELECT ts, {', '.join(names)} FROM market_stats WHERE series = ? AND ts >= ? AND ts < ? ORDER BY ts"
+    ts, values = read_columns(database, statement, (series, first_s, last_s), len(names), fast=fast)
+    columns: dict[str, Any] = dict(zip(names, values, strict=True))
     columns["smart_trend"] = np.nan_to_num(columns["smart_trend"], nan=0.0).astype(np.int8)
     return StatsColumns.of(ts * NANOS_PER_SECOND, **columns)
 

@@ -102,8 +102,8 @@ class OptionChain(Model):
         without_rowid = True
 
 
-class MarketStats(Model):
-    """What was known about one underlying at ``ts``: chain measures and breadth."""
+class FirstMarketStats(Model):
+    """``market_stats`` as the first release makes it; what came later stands in ``MarketStats``."""
 
     series = IntegerField()
     ts = IntegerField()
@@ -120,6 +120,21 @@ class MarketStats(Model):
     total_oi = real()
     spot = real()
     source = IntegerField()
+
+    class Meta:
+        table_name = "market_stats"
+        primary_key = CompositeKey("series", "ts")
+        without_rowid = True
+
+
+class MarketStats(FirstMarketStats):
+    """What was known about one underlying at ``ts``: chain measures, breadth, the at-the-money call."""
+
+    atm_iv = real()
+    atm_delta = real()
+    atm_gamma = real()
+    atm_theta = real()
+    atm_vega = real()
 
     class Meta:
         table_name = "market_stats"
@@ -233,7 +248,29 @@ class ActorEvents(Model):
         table_name = "actor_events"
 
 
-SHARD_TABLES: tuple[type[Model], ...] = (
-    *(Properties, Series, Sources, Candles, OptionChain, MarketStats, MarketDepthHistory),
+class Quarantines(Model):
+    """From ``ts`` on two sources disagreed about a symbol's price, or agreed again; both prices decided it."""
+
+    ts = IntegerField()
+    symbol = TextField()
+    quarantined = IntegerField()
+    ours = FloatField()
+    reference = FloatField()
+    source = TextField()
+
+    class Meta:
+        table_name = "quarantines"
+        primary_key = CompositeKey("ts", "symbol")
+        without_rowid = True
+
+
+FIRST_SHARD_TABLES: tuple[type[Model], ...] = (
+    *(Properties, Series, Sources, Candles, OptionChain, FirstMarketStats, MarketDepthHistory),
     *(Alerts, SentimentHistory, Orders, Trades, ActorEvents),
 )
+"""As the first release makes them."""
+SHARD_TABLES: tuple[type[Model], ...] = (
+    *(MarketStats if table is FirstMarketStats else table for table in FIRST_SHARD_TABLES),
+    Quarantines,
+)
+"""As they are after every migration."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -14,15 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sos_actors.errors import MissingDataError, StoreDamagedError, StoreError
+from sos_actors.messages.market import QuarantineChanged, ScreenerAlert
 from sos_actors.store.connection import Database
 from sos_actors.store.migrations import SHARD_MIGRATIONS
-from sos_actors.types import IST_OFFSET_S
+from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND
 
 logger = logging.getLogger(__name__)
 
 _FEW = 6
 _NAME = re.compile(r"sos_timeseries_(\d{4})_(\d{2})\.db")
 T = TypeVar("T")
+E = TypeVar("E", ScreenerAlert, QuarantineChanged)
 
 
 class Shards:
@@ -150,6 +152,14 @@ def month_slices(seconds: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
     edges = [0, *(np.flatnonzero(np.diff(months)) + 1).tolist(), len(months)]
     for low, high in pairwise(edges):
         yield int(months[low]), slice(low, high)
+
+
+def by_month(events: Iterable[E]) -> dict[int, list[E]]:
+    """Events by the month that each was known in, rounded up to the second as they are stored."""
+    months: dict[int, list[E]] = {}
+    for event in events:
+        months.setdefault(month_of(-(-event.ts_event // NANOS_PER_SECOND)), []).append(event)
+    return months
 
 
 def _spare_names(path: Path) -> Iterator[Path]:

@@ -27,7 +27,7 @@ def stats(day: date, pcr: float) -> StatsColumns:
     """A reading a minute from the open on."""
     ts = np.array([minute(day, k) for k in range(376)])
     known = {"pcr": pcr, "advances": 30.0, "declines": 20.0, "oi_wall_above": 25_700.0, "oi_wall_below": 25_500.0,
-             "max_pain": 25_600.0, "total_oi": 9e6, "ce_oi_change": 5.0}  # fmt: skip
+             "max_pain": 25_600.0, "total_oi": 9e6, "ce_oi_change": 5.0, "atm_iv": 12.0}  # fmt: skip
     return StatsColumns.of(ts, **{name: np.full(len(ts), value) for name, value in known.items()})
 
 
@@ -71,6 +71,8 @@ def test_strikes_and_open_interest_of_the_market_are_not_lent(store: Store) -> N
     assert (row["pcr"], row["breadth_ratio"], row["ce_oi_change"]) == (1.5, 1.5, 5.0)
     assert np.isnan([row["oi_wall_above"], row["oi_wall_below"], row["max_pain"]]).all()
     assert np.isnan(load(store, FIRST).history.bars.oi).all()
+    assert np.isnan(load(store, FIRST).sentiment.stats.atm_iv).all()
+    assert load(store, FIRST, symbol=NIFTY).sentiment.stats.atm_iv[0] == 12.0
 
 
 def test_an_index_has_the_open_interest_of_its_own_options(store: Store) -> None:

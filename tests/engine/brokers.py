@@ -62,7 +62,7 @@ class Playback:
                 self.rows.setdefault(ts, []).append((symbol, row))
         self.ticks = {followed.symbol: followed.tick for followed in market.followed}
         self.slippage = int(plan.limits["slippage_ticks"][0])
-        self.moods = list(market.sentiments)
+        self.told: list[Event] = sorted([*market.sentiments, *market.quarantines], key=lambda event: event.ts_event)
 
     def run(self) -> Playback:
         for day in self.market.warm_up:
@@ -117,8 +117,8 @@ class Playback:
         for symbol, row in closed:
             if symbol not in followed:
                 self.send(bar_closed(symbol, self.series[symbol], row))
-        while self.moods and self.moods[0].ts_event <= now + NANOS_PER_MINUTE:
-            self.send(self.moods.pop(0))
+        while self.told and self.told[0].ts_event <= now + NANOS_PER_MINUTE:
+            self.send(self.told.pop(0))
         for symbol, row in closed:
             if symbol in followed:
                 self.send(bar_closed(symbol, self.series[symbol], row))

@@ -18,9 +18,10 @@ from sos_actors.engine.picking import ContractRules, ContractTerms
 from sos_actors.engine.plan import FollowedSymbol, Plan, make_plan
 from sos_actors.engine.records import LIMITS, InstrumentKind, PriceSource
 from sos_actors.engine.sessions import minute_grid, session_records
+from sos_actors.market.agreement import Quarantines
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.charges import ChargeKind, ChargeTable
-from sos_actors.messages.market import BarSeries, Sentiment
+from sos_actors.messages.market import BarSeries, QuarantineChanged, Sentiment
 from sos_actors.strategy.kernel import Surroundings
 from sos_actors.strategy.load import load_bytes
 from sos_actors.strategy.surroundings import sentiment_values, surroundings, without_levels
@@ -157,6 +158,7 @@ class Market:
     expiries: Sequence[date] = ()
     sentiments: Sequence[Sentiment] = ()
     stale_ns: int = 600 * NANOS_PER_SECOND
+    quarantines: Sequence[QuarantineChanged] = ()
 
     def plan(self, strategies: Sequence[Strategy], risk: Risk | None = None, sizing: Sizing | None = None,
              fills: Fills | None = None) -> Plan:  # fmt: skip
@@ -195,4 +197,5 @@ class Market:
         return SymbolHistory(
             bars, numbers, opens, closes, rows, lambda moments: self.around(followed.symbol, moments),
             None if index else RATES,
+            Quarantines.of(change for change in self.quarantines if change.symbol == followed.symbol),
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from enum import Enum
 from typing import Any, get_type_hints
@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from sos_actors.config import Fills, Risk, Sizing
 from sos_actors.engine.engine import Event
 from sos_actors.engine.history import HistoryResult
-from sos_actors.engine.records import ExitReason, Outcome
-from sos_actors.messages.market import BarClosed, BarSeries, PriceSpan, Sentiment, Tick, TimerFired
+from sos_actors.engine.records import ExitReason, Outcome, Reason
+from sos_actors.messages.market import BarClosed, BarSeries, PriceSpan, QuarantineChanged, Sentiment, Tick, TimerFired
 from sos_actors.messages.trading import OrderUpdated
 from sos_actors.simulator.model import MarketModel
 from sos_actors.strategy.tree import Strategy
-from sos_actors.types import Regime, UnixNanos
+from sos_actors.types import NANOS_PER_SECOND, Regime, UnixNanos
 from tests.engine.brokers import Playback, make_engine, signal_rows, trade_rows
 from tests.engine.markets import CALENDAR, FIRST, NIFTY, SECOND, STOCKS, THIRD, Market, joined, minute, strategy, walk
 
@@ -113,6 +113,31 @@ def test_square_off_is_alike() -> None:
     assert ExitReason.SQUARE_OFF in {ExitReason(int(reason)) for reason in swept.trades["reason"]}
 
 
+def quarantine(symbol: str, ts: int, on: bool = True) -> QuarantineChanged:
+    return QuarantineChanged(UnixNanos(ts), symbol, on, 101.0, 100.0, "tradingview")
+
+
+def test_quarantines_deny_alike_and_leave_what_is_held_alone() -> None:
+    """On from minute 30 to 60 (to the nanosecond), and from minute 300 to the end of the day nobody releases it."""
+    market = stocks(1, holes=0.1)
+    name = STOCKS[0].symbol
+    told = [quarantine(name, minute(FIRST, 30)), quarantine(name, minute(FIRST, 60) + 1, on=False),
+            quarantine(name, minute(FIRST, 300)), quarantine("NSE|EQ|NOBODY", minute(FIRST, 5))]  # fmt: skip
+    always = [strategy("UP", "close > 0", sl="entry - 0.6", tp="entry + 0.6", symbols=("RELIANCE",))]
+    risk = Risk(max_trades_per_day=1_000, max_daily_loss_inr=1e9)
+    _, swept = both(replace(market, quarantines=told), always, risk)
+    denied = swept.signals["ts"][swept.signals["reason"] == Reason.QUARANTINED]
+    within = [(first, last) for first, last in ((30, 61), (300, 376))]
+    assert all(any(minute(FIRST, a) <= ts < minute(FIRST, b) for a, b in within) for ts in denied.tolist())
+    assert denied.min() == minute(FIRST, 30)
+    assert set(swept.signals["outcome"][swept.signals["reason"] == Reason.QUARANTINED]) == {Outcome.DENIED}
+    _, free = both(market, always, risk)
+    held = free.trades[(free.trades["entry_ts"] < minute(FIRST, 30)) & (free.trades["exit_ts"] >= minute(FIRST, 30))]
+    assert len(held)
+    assert trade_rows(held, free.instruments)[0] in trade_rows(swept.trades, swept.instruments)
+    assert (swept.trades["entry_ts"] > minute(SECOND, 0)).any()
+
+
 def test_a_matcher_that_ran_out_of_room_goes_on_alike() -> None:
     days = CALENDAR.sessions(date(2025, 12, 22), date(2026, 1, 14))
     market = stocks(6, days=days, count=1)
@@ -180,6 +205,13 @@ def worlds(draw: st.DrawFn) -> tuple[Market, list[Strategy], Risk, Sizing, Fills
         draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 12)), draw(st.sampled_from((50.0, 1e4))),
         draw(st.sampled_from((0, 30, 345))), draw(st.sampled_from((1, 10, 340))),
     )  # fmt: skip
+    told = st.tuples(
+        st.sampled_from([one.symbol for one in market.followed]), st.sampled_from((FIRST, SECOND)),
+        st.integers(-600, 45 * 60).map(lambda second: second * NANOS_PER_SECOND), st.booleans(),
+    )  # fmt: skip
+    ever = {(name, minute(day, 0) + at): on for name, day, at, on in draw(st.lists(told, max_size=12))}
+    every = [quarantine(name, at + draw(st.sampled_from((0, 1, -1))), on) for (name, at), on in ever.items()]
+    market = replace(market, quarantines=every)
     sizing = Sizing(draw(st.sampled_from(("lots", "risk"))), 1, 500.0, 20_000.0)
     return market, strategies, risk, sizing, Fills(draw(st.integers(0, 3)), draw(st.sampled_from((1, 3, 375))))
 
@@ -195,7 +227,10 @@ def test_any_limits_and_any_strategies_agree(
 
 def test_the_same_events_give_the_same_decisions_twice_and_through_a_journal(simulated: Market) -> None:
     first_day = {name: bars[bars.ts < minute(SECOND, 0)] for name, bars in simulated.bars.items()}
-    market = Market((NIFTY,), first_day, (FIRST,), (), simulated.contracts, simulated.expiries, MOODS)
+    told = [quarantine(NIFTY.symbol, minute(FIRST, 100)), quarantine(NIFTY.symbol, minute(FIRST, 130), on=False)]
+    market = Market(
+        (NIFTY,), first_day, (FIRST,), (), simulated.contracts, simulated.expiries, MOODS, quarantines=told
+    )
     plan = market.plan([strategy("UP", "close > prev_candle.close", sl="entry - 12", tp="entry + 20")])
     played = Playback(market, plan).run()
     assert len(played.engine.trades)
@@ -208,9 +243,12 @@ def test_the_same_events_give_the_same_decisions_twice_and_through_a_journal(sim
     assert again.trades.tobytes() == unpacked.trades.tobytes() == played.engine.trades.tobytes()
 
 
+_KINDS = (BarClosed, PriceSpan, QuarantineChanged, Sentiment, Tick, TimerFired, OrderUpdated)
+
+
 def round_trip(event: Event) -> Event:
     """Through msgpack: a tuple of plain values with the name of its kind."""
-    kinds = {kind.__name__: kind for kind in (BarClosed, PriceSpan, Sentiment, Tick, TimerFired, OrderUpdated)}
+    kinds = {kind.__name__: kind for kind in _KINDS}
     plain = [type(event).__name__, *(getattr(event, field.name) for field in fields(event))]
     name, *values = msgpack.unpackb(msgpack.packb(plain))
     kind: Any = kinds[name]

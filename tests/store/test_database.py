@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sos_actors.errors import DataError, MissingDataError, StoreError, StoreFullError
 from sos_actors.messages.market import BarSeries, ScreenerAlert
 from sos_actors.store import ChainColumns, ContractData, DayRecord, RunRecord, StatsColumns, Store
+from sos_actors.store.columns import ATM_CALL
 from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, SmartTrend, UnixNanos
 from tests.store.conftest import FOREVER, JAN_1_0915, NIFTY, assert_same, bars
 
@@ -153,6 +154,15 @@ def test_measures_of_two_sources_meet_in_one_row_and_unknown_erases_nothing(stor
     read = store.market_stats(NIFTY, 0, FOREVER)
     assert (read.pcr[0], read.advances[0], read.smart_trend[0]) == (0.9, 31.0, SmartTrend.LONG_BUILDUP)
     assert np.isnan(read.declines[0])
+
+
+def test_measures_of_the_at_the_money_call_are_stored_like_the_others(store: Store) -> None:
+    ts = np.array([JAN_1_0915, JAN_1_0915 + NANOS_PER_MINUTE], np.int64)
+    values = {name: np.array([float(place), np.nan]) for place, name in enumerate(ATM_CALL, start=1)}
+    store.add_market_stats(NIFTY, StatsColumns.of(ts, pcr=np.array([0.9, 0.8]), **values), "chain")
+    store.add_market_stats(NIFTY, StatsColumns.of(ts, advances=np.array([31.0, 30.0])), "breadth")
+    known = {"pcr": np.array([0.9, 0.8]), "advances": np.array([31.0, 30.0])}
+    assert_same(store.market_stats(NIFTY, 0, FOREVER), StatsColumns.of(ts, **known, **values))
 
 
 def test_a_measure_is_never_known_before_it_was(store: Store) -> None:

@@ -7,14 +7,18 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from peewee import SqliteDatabase
 
 from sos_actors.errors import StoreError
-from sos_actors.store import Store
+from sos_actors.messages.market import QuarantineChanged
+from sos_actors.store import StatsColumns, Store
 from sos_actors.store.connection import Database
 from sos_actors.store.migrations import MASTER_MIGRATIONS, SHARD_MIGRATIONS, Migration, execute
-from tests.store.conftest import FOREVER, NIFTY, bars
+from sos_actors.store.schema import SHARD_TABLES
+from sos_actors.types import UnixNanos
+from tests.store.conftest import FOREVER, JAN_1_0915, NIFTY, bars
 
 NAME = "sos_timeseries_2024_01.db"
 DEPTH = (
@@ -69,8 +73,8 @@ def test_the_depth_table_is_exactly_the_contracts(tmp_path: Path) -> None:
     [
         (
             SHARD_MIGRATIONS,
-            "actor_events candles market_depth_history market_stats option_chain orders properties schema_version "
-            "screener_alerts sentiment series sources trades",
+            "actor_events candles market_depth_history market_stats option_chain orders properties quarantines "
+            "schema_version screener_alerts sentiment series sources trades",
         ),
         (MASTER_MIGRATIONS, "days holidays instruments properties runs schema_version"),
     ],
@@ -95,7 +99,7 @@ def fail_half_way(database: SqliteDatabase) -> None:
 
 
 def one_more(apply: Callable[[SqliteDatabase], None]) -> tuple[Migration, ...]:
-    return (*SHARD_MIGRATIONS, Migration(2, "trades a bar", apply))
+    return (*SHARD_MIGRATIONS, Migration(len(SHARD_MIGRATIONS) + 1, "trades a bar", apply))
 
 
 def candle_columns(database: Database) -> list[str]:
@@ -107,7 +111,8 @@ def test_a_later_migration_runs_once_on_open(tmp_path: Path) -> None:
     for _ in range(2):
         database = Database(tmp_path / NAME, one_more(add_column))
         assert candle_columns(database)[-1] == "trades"
-        assert database.rows("SELECT version FROM schema_version") == [(1,), (2,)]
+        numbers = [row[0] for row in database.rows("SELECT version FROM schema_version")]
+        assert numbers == [1, *range(2, len(SHARD_MIGRATIONS) + 2)]
         database.close()
 
 
@@ -130,3 +135,65 @@ def test_an_older_schema_opened_read_only_is_refused_instead_of_misread(tmp_path
     Database(tmp_path / NAME, SHARD_MIGRATIONS).close()
     with pytest.raises(StoreError, match="older schema"):
         Database(tmp_path / NAME, one_more(add_column), read_only=True)
+
+
+def test_a_file_is_what_the_models_say_whether_new_or_migrated(tmp_path: Path) -> None:
+    Database(tmp_path / "old.db", SHARD_MIGRATIONS[:1]).close()
+    for name in ("new.db", "old.db"):
+        database = Database(tmp_path / name, SHARD_MIGRATIONS)
+        for table in SHARD_TABLES:
+            described = database.rows(f"PRAGMA table_info({table._meta.table_name})")
+            assert [row[1] for row in described] == [field.column_name for field in table._meta.sorted_fields]
+        database.close()
+
+
+def first_release(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    """A folder of the first release: rows of its own in every table of a shard."""
+    with Store.open(folder, origin="real"):
+        pass
+    path = folder / NAME
+    Database(path, SHARD_MIGRATIONS[:1]).close()
+    ts = JAN_1_0915 // 1_000_000_000
+    by_hand(
+        path, "INSERT INTO properties VALUES ('origin', 'real')", f"INSERT INTO series VALUES (1, '{NIFTY}')",
+        "INSERT INTO sources VALUES (1, 'test')", f"INSERT INTO candles VALUES (1, {ts}, 1, 3, 1, 2, 9, NULL, 1)",
+        f"INSERT INTO market_stats VALUES (1, {ts}, 0.9, NULL, 30, 20, 1, 2, 3, 4, 5, 1, 6, 21500, 1)",
+        f"INSERT INTO screener_alerts VALUES ({ts}, 'NSE|EQ|TCS', 'ADD', 1, 2, 3, 4, 5, 6, 7)",
+        "INSERT INTO market_depth_history VALUES (60, 'A', 1, 2, 3)",
+        f"INSERT INTO actor_events (ts, actor, event) VALUES ({ts}, 'feed', 'started')",
+    )  # fmt: skip
+    return contents(path)
+
+
+def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(path)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+
+
+def test_a_shard_of_the_first_release_keeps_every_row_and_takes_what_is_new(tmp_path: Path) -> None:
+    before = first_release(tmp_path)
+    change = QuarantineChanged(UnixNanos(JAN_1_0915), "NSE|EQ|TCS", True, 101.0, 100.0, "tradingview")
+    with Store.open(tmp_path) as store:
+        stats = store.market_stats(NIFTY, 0, FOREVER)
+        assert (stats.pcr.tolist(), stats.spot.tolist()) == ([0.9], [21_500.0])
+        assert np.isnan([stats.atm_iv[0], stats.atm_vega[0]]).all()
+        after = contents(tmp_path / NAME)
+        store.add_market_stats(NIFTY, StatsColumns.of(stats.ts, atm_iv=np.array([12.5])), "test")
+        store.add_quarantines([change])
+        stats = store.market_stats(NIFTY, 0, FOREVER)
+        assert (stats.pcr[0], stats.atm_iv[0], store.quarantines(0, FOREVER)) == (0.9, 12.5, [change])
+    assert after.pop("quarantines") == []
+    assert after.pop("market_stats") == [(*row, *[None] * 5) for row in before.pop("market_stats")]
+    assert after.pop("schema_version")[:1] == before.pop("schema_version")
+    assert after == before
+
+
+def test_a_shard_of_the_first_release_is_read_where_nothing_may_be_written(tmp_path: Path) -> None:
+    before = first_release(tmp_path)
+    with Store.open(tmp_path, read_only=True) as store:
+        assert store.market_stats(NIFTY, 0, FOREVER).pcr.tolist() == [0.9]
+        assert np.isnan(store.market_stats(NIFTY, 0, FOREVER).atm_delta).all()
+        assert store.quarantines(0, FOREVER) == []
+        assert len(store.screener_alerts(0, FOREVER)) == len(store.candles(NIFTY, 0, FOREVER)) == 1
+    assert contents(tmp_path / NAME) == before
