@@ -115,6 +115,23 @@ class BreadthSource(Protocol):
         ...
 
 
+class ReferencePrices(Protocol):
+    """Prices of another vendor, to hold ours against."""
+
+    @property
+    def name(self) -> str:
+        """Which vendor."""
+        ...
+
+    def prices(self, symbols: Collection[str]) -> dict[str, tuple[float, UnixNanos | None]]:
+        """The last price of each symbol, rupees or points, and when it was updated; unknown symbols are left out.
+
+        Raises:
+            VendorError: no answer that is data.
+        """
+        ...
+
+
 class Screener(Protocol):
     """The stocks in play."""
 

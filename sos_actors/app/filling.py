@@ -17,10 +17,12 @@ from sos_actors.app.ingest.ingesting import ingest
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.ingest.request import HistorySources, IngestReport, IngestRequest
 from sos_actors.config import Config
+from sos_actors.errors import TokenRefusedError
 from sos_actors.market.calendar import Calendar
 from sos_actors.runtime.clock import Clock, wall_time
+from sos_actors.simulator.moments import spoken
 from sos_actors.store.database import Store
-from sos_actors.types import NANOS_PER_MINUTE, UnixNanos
+from sos_actors.types import NANOS_PER_MINUTE, Fraction, UnixNanos
 
 INSTRUMENTS = "instruments.json.gz"
 """Upstox's instrument file in a data folder."""
@@ -87,7 +89,8 @@ class Filling:
         request = IngestRequest(
             symbols, days, warm_up, full_options, force, min_days_to_expiry=self.config.options.min_days_to_expiry
         )
-        return ingest(self.store, self._connect, request, calendar, self.config.ingest, self.now, progress)
+        tolerance = Fraction(self.config.trust.price_tolerance)
+        return ingest(self.store, self._connect, request, calendar, self.config.ingest, self.now, progress, tolerance)
 
     def _connect(self) -> HistorySources:
         from sos_actors.app.simulated import SimulatorProcess  # imports that most runs never need
@@ -108,9 +111,12 @@ def open_filling(config: Config, days: Sequence[date], simulated: bool = False) 
         config: where data lies, who the vendors are.
         days: the sessions that will be asked for; the simulated vendors stand on the evening of the last one.
         simulated: the simulated market, also when logged in.
+
+    Raises:
+        TokenRefusedError: the login has ended; an invented market never takes the place of the real one unasked.
     """
     with ExitStack() as stack:
-        if simulated or not is_logged_in(config):
+        if simulated or not _may_ask(config):
             seed = config.simulation.seed
             folder, evening = simulated_folder(config.paths.data_dir, seed), _evening(days[-1])
             store = Store.open(folder, origin="simulated", commit_rows=config.store.commit_rows)
@@ -120,6 +126,16 @@ def open_filling(config: Config, days: Sequence[date], simulated: bool = False) 
             store = Store.open(folder, origin="real", commit_rows=config.store.commit_rows)
             filling = Filling(config, stack.enter_context(store), folder, None, wall_time, stack)
         yield filling
+
+
+def _may_ask(config: Config) -> bool:
+    if is_logged_in(config):
+        return True
+    login = read_login()
+    if login.token:
+        message = f"The token ended at {spoken(login.expires)} in India. Run 'sos login', or add --simulated."
+        raise TokenRefusedError("upstox", message)
+    return False
 
 
 def _evening(day: date) -> UnixNanos:

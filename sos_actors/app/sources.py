@@ -12,7 +12,7 @@ from sos_actors.app.board import DAY_NS, day_start
 from sos_actors.app.filling import INSTRUMENTS, is_logged_in, open_filling
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.ingest.request import IngestRequest, gap_lines
-from sos_actors.app.ingest.whole import is_whole
+from sos_actors.app.ingest.whole import missing_days
 from sos_actors.config import Config, Trust
 from sos_actors.errors import MissingDataError, StoreFullError
 from sos_actors.market.calendar import Calendar
@@ -184,12 +184,8 @@ class _Filler:
         warm_up = warm_up_days(self.calendar, self.days[0])
         with open_filling(self.config, self.days, simulated=True) as filling:
             request = IngestRequest(self._symbols(), self.days, warm_up)
-            if not self.wishes.backfill and not is_whole(filling.store, request):
-                raise MissingDataError(
-                    f"--no-backfill: the store in {self.config.paths.data_dir} has none of the {len(self.days)} "
-                    f"sessions asked for: {_listed(self.days)}. Import them with 'sos ingest --file …', or leave "
-                    "--no-backfill out to run on a simulated market."
-                )
+            if not self.wishes.backfill and (missing := missing_days(filling.store, request)):
+                raise self._not_filled(missing)
             report = filling.fill(request.symbols, self.days, warm_up, self.calendar, self.progress)
             folder, seed = filling.folder, filling.seed
             for one in self.instruments:
@@ -198,6 +194,18 @@ class _Filler:
                     raise MissingDataError(f"The simulated market has no candles of {one.short_name}. {told}")
         store = Store.open(folder, origin="simulated", commit_rows=self.config.store.commit_rows)
         return Source(store, self.days, seed, gap_lines(report), True)
+
+    def _not_filled(self, missing: Sequence[date]) -> MissingDataError:
+        """Why nothing is run without filling in what is missing; the days asked for are named first."""
+        asked = [day for day in self.days if day in missing]
+        before = len(missing) - len(asked)
+        parts = [f"{len(asked)} of the sessions asked for: {_listed(asked)}"] if asked else []
+        parts += [f"{before} of the sessions before them, which warm up the indicators"] if before else []
+        return MissingDataError(
+            f"--no-backfill: the store in {self.config.paths.data_dir} has none of these sessions, and the simulated "
+            f"market there lacks {'; and '.join(parts)}. Import them with 'sos ingest --file …', or leave "
+            "--no-backfill out to have the simulated market filled and run on it."
+        )
 
 
 def _wants(store: Store, symbol: str, day: date) -> bool:

@@ -75,7 +75,7 @@ def connect_vendors(config: Config, token: Secret, instruments: Path, now: Clock
         trust = config.trust
         history = HistorySources(
             [candles[name] for name in trust.candles], contracts, [chains[name] for name in trust.chain],
-            [breadth[name] for name in trust.breadth],
+            [breadth[name] for name in trust.breadth], screener,
         )  # fmt: skip
         yield Vendors(master, upstox, screener, nse, trendlyne, chart, history)
 

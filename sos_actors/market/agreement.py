@@ -44,6 +44,13 @@ class Comparison:
     reference_age_s: float | None
     source: str
 
+    def is_apart(self, tolerance: float) -> bool:
+        """Whether both prices are known, and ours is further from the reference than ``tolerance`` of it."""
+        ours, reference = _known(self.ours), _known(self.reference)
+        if ours is None or reference is None:
+            return False
+        return abs(ours - reference) > (tolerance + _ROUNDING) * reference
+
 
 @dataclass(frozen=True, slots=True)
 class PriceAgreement:
@@ -93,7 +100,7 @@ class PriceAgreement:
             return replace(self, left_out=self.left_out + 1), None
         ts = comparison.ts_event
         quarantined = self.quarantined_at(ts)
-        disagree = bool(abs(ours - reference) > (self.tolerance + _ROUNDING) * reference)
+        disagree = comparison.is_apart(self.tolerance)
         so_far = self._opposed if self._compared_ts is not None and _day(self._compared_ts) == _day(ts) else 0
         opposed = so_far + 1 if disagree != quarantined else 0
         later = replace(self, compared=self.compared + 1, _opposed=opposed, _compared_ts=ts)

@@ -3,12 +3,13 @@
 from sos_actors.store.columns import ChainColumns, StatsColumns
 from sos_actors.store.database import ContractData, Origin, Store
 from sos_actors.store.fingerprint import fingerprint_of
-from sos_actors.store.records import DayRecord, RunRecord
+from sos_actors.store.records import DayRecord, DepthRow, RunRecord
 
 __all__ = [
     "ChainColumns",
     "ContractData",
     "DayRecord",
+    "DepthRow",
     "Origin",
     "RunRecord",
     "StatsColumns",

@@ -16,11 +16,11 @@ from sos_actors.market.symbols import contract_symbol, short_name_of
 from sos_actors.messages.market import BarSeries, QuarantineChanged, ScreenerAlert
 from sos_actors.store import candles, chains, quarantines, records
 from sos_actors.store.columns import ChainColumns, StatsColumns
-from sos_actors.store.connection import Database
+from sos_actors.store.connection import Database, Row
 from sos_actors.store.fingerprint import fingerprint_of
 from sos_actors.store.migrations import MASTER_MIGRATIONS
 from sos_actors.store.reader import FAST_FROM_ROWS, count_rows
-from sos_actors.store.records import DayRecord, RunRecord
+from sos_actors.store.records import DayRecord, DepthRow, RunRecord
 from sos_actors.store.shards import Shards, by_month, month_day, month_of, month_slices
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, OptionType
 
@@ -190,12 +190,14 @@ class Store:
         """Measures known in the range, across shards."""
         return self._read("market_stats", symbol, first_ns, last_ns, records.read_stats, StatsColumns.empty())
 
-    def add_depth(
-        self, ts: int, symbol: str, rvol: float | None, pcr: float | None, adv_dec_ratio: float | None
-    ) -> None:
-        """One row of ``market_depth_history`` at the minute at or after ``ts``; None leaves what is there."""
-        minute = -(-ts // (60 * NANOS_PER_SECOND)) * 60
-        records.write_depth(self._shards.open(month_of(minute)), [(minute, symbol, rvol, pcr, adv_dec_ratio)])
+    def add_depth(self, rows: Iterable[DepthRow]) -> int:
+        """Rows of ``market_depth_history``; an unknown value leaves what is there. Returns how many."""
+        months: dict[int, list[Row]] = {}
+        for row in rows:
+            minute = -(-row.ts // (60 * NANOS_PER_SECOND)) * 60
+            values = (minute, row.symbol, row.rvol, row.pcr, row.adv_dec_ratio)
+            months.setdefault(month_of(minute), []).append(values)
+        return sum(records.write_depth(self._shards.open(month), found) for month, found in months.items())
 
     def add_screener_alerts(self, alerts: Iterable[ScreenerAlert]) -> int:
         """Insert or replace alerts; returns how many."""

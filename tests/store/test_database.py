@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sos_actors.errors import DataError, MissingDataError, StoreError, StoreFullError
 from sos_actors.messages.market import BarSeries, ScreenerAlert
-from sos_actors.store import ChainColumns, ContractData, DayRecord, RunRecord, StatsColumns, Store
+from sos_actors.store import ChainColumns, ContractData, DayRecord, DepthRow, RunRecord, StatsColumns, Store
 from sos_actors.store.columns import ATM_CALL
 from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, SmartTrend, UnixNanos
 from tests.store.conftest import FOREVER, JAN_1_0915, NIFTY, assert_same, bars
@@ -171,8 +171,8 @@ def test_a_measure_is_never_known_before_it_was(store: Store) -> None:
 
 
 def test_depth_history_has_the_minute_and_keeps_what_is_known(store: Store) -> None:
-    store.add_depth(JAN_1_0915 - NANOS_PER_SECOND, "RELIANCE", 2.4, None, None)
-    store.add_depth(JAN_1_0915, "RELIANCE", None, 0.8, None)
+    store.add_depth([DepthRow(JAN_1_0915 - NANOS_PER_SECOND, "RELIANCE", rvol=2.4)])
+    assert store.add_depth([DepthRow(JAN_1_0915, "RELIANCE", pcr=0.8)]) == 1
     shard = store._shards.open(648)
     assert shard.rows("SELECT * FROM market_depth_history") == [(1_704_080_700, "RELIANCE", 2.4, 0.8, None)]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
+import numpy as np
+
 from sos_actors.app.board import day_start
 from sos_actors.app.ingest.breadth_history import LEAST_SHARE, breadth_of
 from sos_actors.app.ingest.fetching import fetched
@@ -14,10 +16,11 @@ from sos_actors.app.ingest.job import Ingestion, day_bounds, ranges
 from sos_actors.app.ingest.request import BREADTH, Gap
 from sos_actors.errors import SosError, UnknownSymbolError
 from sos_actors.market.members import Members, members
+from sos_actors.market.symbols import short_name_of
 from sos_actors.messages.market import BarSeries
 from sos_actors.ports import CandleSource
 from sos_actors.store.columns import StatsColumns
-from sos_actors.store.records import DayRecord
+from sos_actors.store.records import DayRecord, DepthRow
 from sos_actors.types import Segment
 from sos_actors.vendors.trust import Answer, Ladder
 
@@ -111,7 +114,9 @@ class BreadthIngest:
             self._write(symbol, day, counts, source)
 
     def _write(self, symbol: str, day: date, counts: StatsColumns, source: str) -> None:
-        self._job.report.wrote("breadth", source, self._job.store.add_market_stats(symbol, counts, source))
+        store = self._job.store
+        self._job.report.wrote("breadth", source, store.add_market_stats(symbol, counts, source))
+        store.add_depth(_depth(symbol, store.market_stats(symbol, *_known_on(day))))
         if self._job.is_over(day):
             self._job.store.mark_day(symbol, day, DayRecord(len(counts), len(counts), source), BREADTH)
             self._job.report.whole.append((symbol, day, BREADTH))
@@ -127,6 +132,26 @@ def _ask(ladder: Ladder[CandleSource], part: MemberJob) -> Answer[BarSeries]:
             return source.candles(f"NSE|EQ|{part.other_name}", part.first, part.last)
 
     return ladder.ask(question, _has_any)
+
+
+def _known_on(day: date) -> tuple[int, int]:
+    """The day's bounds for what is stamped when it is known: a session may end at midnight."""
+    first, last = day_bounds(day)
+    return first + 1, last + 1
+
+
+def _depth(symbol: str, stats: StatsColumns) -> list[DepthRow]:
+    """The rows other programs read, one a minute; unknown figures stay unknown."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(stats.declines > 0, stats.advances / stats.declines, np.nan)
+    return [
+        DepthRow(ts, short_name_of(symbol), None, _or_none(pcr), _or_none(part))
+        for ts, pcr, part in zip(stats.ts.tolist(), stats.pcr.tolist(), ratio.tolist(), strict=True)
+    ]
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _has_any(bars: BarSeries) -> bool:

@@ -157,11 +157,12 @@ class OptionIngest:
             opens = opens[opens <= latest]
         session = Session(opens, day_start(day), last_known(spot, opens, spot.close))
         chain = chain_of(contracts, session, expiry)
-        stats = measures_of(chain)
+        expiry_close = int(job.calendar.session(expiry, Segment.FO).close_ns)
+        stats = measures_of(chain, expiry_close)
         source = f"{' '.join(sorted(self._givers))} candles"
         job.report.wrote("measures", source, job.store.add_market_stats(self._underlying, stats, source))
         kept = every(chain, 1 if job.request.full_options else job.settings.chain_every_min)
-        kept = with_volatilities(kept, int(job.calendar.session(expiry, Segment.FO).close_ns))
+        kept = with_volatilities(kept, expiry_close)
         rows = job.store.add_chain(self._underlying, kept, source)
         job.report.wrote("chain rows", source, rows)
         if over:

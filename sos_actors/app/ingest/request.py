@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from sos_actors.market.symbols import short_name_of
-from sos_actors.ports import BreadthSource, CandleSource, ChainSource, ContractSource
+from sos_actors.ports import BreadthSource, CandleSource, ChainSource, ContractSource, ReferencePrices
 
 CANDLES, OPTIONS, FULL_OPTIONS, BREADTH = "candles", "options", "options_full", "breadth"
 """What a day can be marked whole for."""
@@ -36,12 +36,13 @@ class IngestRequest:
 
 @dataclass(frozen=True, slots=True)
 class HistorySources:
-    """Who is asked, the most trusted first."""
+    """Who is asked, the most trusted first; ``reference`` is whose prices ours are held against."""
 
     candles: Sequence[CandleSource]
     contracts: ContractSource | None
     chains: Sequence[ChainSource] = ()
     breadth: Sequence[BreadthSource] = ()
+    reference: ReferencePrices | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 from sos_actors.app.ingest.request import BREADTH, CANDLES, FULL_OPTIONS, OPTIONS, IngestRequest
 from sos_actors.market.symbols import INDEX_SHORT_NAMES, short_name_of
 from sos_actors.store.database import Store
 
 
-def is_whole(store: Store, request: IngestRequest) -> bool:
-    """Whether every session is marked whole: candles, and of an index also options and breadth."""
+def missing_days(store: Store, request: IngestRequest) -> list[date]:
+    """The sessions that are not marked whole: candles, and of an index also options and breadth; oldest first."""
     every_day = sorted({*request.days, *request.warm_up})
+    missing: set[date] = set()
     for symbol in request.symbols:
-        kinds: list[tuple[str, ...]] = [(CANDLES,)]
+        missing |= set(every_day) - _whole(store, symbol, every_day, (CANDLES,))
         if short_name_of(symbol) in INDEX_SHORT_NAMES:
-            kinds += [(FULL_OPTIONS,) if request.full_options else (OPTIONS, FULL_OPTIONS), (BREADTH,)]
-        for alternatives in kinds:
-            days = every_day if alternatives == (CANDLES,) else request.days
-            whole = {
-                day
-                for kind in alternatives
-                for day, mark in store.days(symbol, every_day[0], every_day[-1], kind).items()
-                if mark.complete
-            }
-            if not whole >= set(days):
-                return False
-    return True
+            options = (FULL_OPTIONS,) if request.full_options else (OPTIONS, FULL_OPTIONS)
+            missing |= set(request.days) - _whole(store, symbol, every_day, options)
+            missing |= set(request.days) - _whole(store, symbol, every_day, (BREADTH,))
+    return sorted(missing)
+
+
+def _whole(store: Store, symbol: str, days: Sequence[date], alternatives: Sequence[str]) -> set[date]:
+    """The days whole in one of the kinds."""
+    return {
+        day
+        for kind in alternatives
+        for day, mark in store.days(symbol, days[0], days[-1], kind).items()
+        if mark.complete
+    }

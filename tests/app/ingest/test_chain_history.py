@@ -18,6 +18,7 @@ DAY = 24 * 60 * MINUTE
 START = 20_465 * DAY - 330 * MINUTE
 OPEN = START + (9 * 60 + 15) * MINUTE
 EXPIRY = date(2026, 1, 13)
+EXPIRY_CLOSE = START + (15 * 60 + 30) * MINUTE
 
 
 def bars(rows: list[tuple[int, float, float, float]]) -> BarSeries:
@@ -63,11 +64,23 @@ def test_what_a_contract_never_said_stays_unknown() -> None:
 
 
 def test_the_measures_are_those_of_the_snapshots() -> None:
-    measures = measures_of(chain_of(BARS, session(3), EXPIRY))
+    measures = measures_of(chain_of(BARS, session(3), EXPIRY), EXPIRY_CLOSE)
 
     assert measures.ts.tolist() == (OPEN + np.arange(1, 4) * MINUTE).tolist()
     np.testing.assert_allclose(measures.pcr, [2_000 / 1_300, 2_600 / 1_950, 2_600 / 2_600])
     assert np.isnan(measures.advances).all()
+
+
+def test_the_call_at_the_money_has_a_volatility_and_greeks_once_there_is_a_pair_of_prices() -> None:
+    measures = measures_of(chain_of(BARS, session(3), EXPIRY), EXPIRY_CLOSE)
+
+    assert np.isnan(measures.atm_iv[0])
+    assert (measures.atm_iv[1:] > 0.0).all()
+    assert (measures.atm_delta[1:] > 0.0).all()
+    assert (measures.atm_delta[1:] < 1.0).all()
+    assert (measures.atm_theta[1:] < 0.0).all()
+    assert (measures.atm_vega[1:] > 0.0).all()
+    assert (measures.atm_gamma[1:] > 0.0).all()
 
 
 def test_nothing_later_changes_a_snapshot() -> None:
@@ -80,7 +93,7 @@ def test_nothing_later_changes_a_snapshot() -> None:
 
 
 def test_volatility_comes_from_the_prices_and_is_unknown_without_them() -> None:
-    chain = with_volatilities(chain_of(BARS, session(3), EXPIRY), START + 15 * 60 * MINUTE + 30 * MINUTE)
+    chain = with_volatilities(chain_of(BARS, session(3), EXPIRY), EXPIRY_CLOSE)
 
     assert np.isnan(chain.ce_iv[:2]).all()  # no pair of prices yet, so no forward
     assert chain.ce_iv[2] > 0.0
