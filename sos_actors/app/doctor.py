@@ -95,7 +95,8 @@ class Doctor:
             return Verdict(True, told, True, False)
         reasons = _reasons([one for one in wrong if one.need is Need.REAL])
         if reasons:
-            return Verdict(False, f"NO-GO for the real vendors: {reasons}. GO for the simulated market", True, False)
+            told = f"NO-GO for the real vendors: {reasons}. GO for the simulated market, with --simulated"
+            return Verdict(False, told, True, False)
         if self.offline:
             return Verdict(True, "GO, as far as can be told offline: nobody was asked", True, None)
         warnings = [finding for finding in self.found if finding.status is Status.WARN]

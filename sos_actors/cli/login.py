@@ -132,23 +132,22 @@ def _can_open(environment: Mapping[str, str], platform: str = sys.platform) -> b
 
 
 def _asked(prompt: str) -> str:
-    """What the user types, unseen.
+    """What the user types, unseen, or what a script pipes in.
 
     Raises:
-        UsageError: nobody is there to type.
+        UsageError: nothing, or no text.
     """
-    what = prompt.strip(": ")
-    if not sys.stdin.isatty():
-        line = sys.stdin.readline().strip()  # a script may pipe it in
-        if line:
-            return line
-        raise UsageError(f"{what}: nothing was given. Run 'sos login' on a terminal.")
+    what, typed = prompt.strip(": "), sys.stdin.isatty()
     try:
-        text = getpass.getpass(prompt).strip()
+        text = (getpass.getpass(prompt) if typed else sys.stdin.readline()).strip()
     except EOFError:
         text = ""
+    except UnicodeDecodeError:
+        text = "\0"
     if not text:
-        raise UsageError(f"{what}: nothing was given.")
+        raise UsageError(f"{what}: nothing was given." + ("" if typed else " Run 'sos login' on a terminal."))
+    if not text.isprintable():
+        raise UsageError(f"{what}: that is no text.")
     return text
 
 

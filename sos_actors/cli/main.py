@@ -26,6 +26,7 @@ COMMANDS = {
     "simulate": "run a market of all vendors on this machine",
     "validate": "check strategy files and the configuration",
     "login": "get the day's Upstox token",
+    "doctor": "look at everything a run depends on: GO or NO-GO",
     "explain": "why a pattern did or did not fire, bar by bar",
 }
 """Command -> what the list in `sos --help` says of it. The module is `sos_actors.cli.<command>`."""

@@ -138,6 +138,9 @@ class OptionIngest:
                 failed[part.symbol] = str(answer)
                 continue
             series = answer.value
+            if len(series) and np.isnan(series.oi).all():
+                failed[part.symbol] = f"{answer.source} has no open interest of contracts. {' '.join(answer.refusals)}"
+                continue
             inside = job.calendar.in_session(series.ts, Segment.FO) if len(series) else np.empty(0, bool)
             bars[part.symbol] = series = series[inside]
             self._givers.add(answer.source)
