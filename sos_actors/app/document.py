@@ -13,6 +13,7 @@ import numpy as np
 
 from sos_actors import __version__
 from sos_actors.app.backtest import Backtest, orders_for
+from sos_actors.app.headline import simulated_note
 from sos_actors.app.histories import LoadedSymbol, bars_document
 from sos_actors.app.rupees import to_rupees
 from sos_actors.app.summary import summarise
@@ -38,14 +39,17 @@ def exchange_times(ts: Any) -> list[str]:
     return [f"{text}+05:30" for text in np.datetime_as_string(local.astype("datetime64[s]"))]
 
 
-def make_document(run: Backtest, config: Config, calendar: Calendar, *, seed: int | None) -> dict[str, Any]:
+def make_document(
+    run: Backtest, config: Config, calendar: Calendar, *, seed: int | None, simulated: bool = False
+) -> dict[str, Any]:
     """Everything a run decided, without anything that differs between two equal runs.
 
     Args:
         run: finished.
         config: what it ran with.
         calendar: for the expected bars of a session.
-        seed: of the simulated market; None for real data.
+        seed: of the simulated market; None for real data, or another simulator's.
+        simulated: whether the data was invented; it was when there is a seed.
     """
     signals = _signals(run)
     trades = _trades(run)
@@ -55,7 +59,7 @@ def make_document(run: Backtest, config: Config, calendar: Calendar, *, seed: in
         for (strategy, source), count in sorted(run.result.errors.items())
     ]
     document: dict[str, Any] = {
-        "run": _run(run, config, seed),
+        "run": _run(run, config, seed, simulated or seed is not None),
         "sessions": sessions,
         "trades": trades,
         "signals": signals,
@@ -75,15 +79,11 @@ def with_candles(document: Mapping[str, Any], run: Backtest) -> dict[str, Any]:
     return {**document, "candles": candles}
 
 
-def _run(run: Backtest, config: Config, seed: int | None) -> dict[str, Any]:
+def _run(run: Backtest, config: Config, seed: int | None, simulated: bool) -> dict[str, Any]:
     days = run.request.days
     notes = [*_price_notes(run), *run.notes]
-    if seed is not None:
-        notes.insert(
-            0,
-            f"SIMULATED DATA: the store has no market data for this, so a seeded model made it up (seed {seed}). "
-            "Prices, volumes and results are invented.",
-        )
+    if simulated:
+        notes.insert(0, simulated_note(seed))
     return {
         "version": __version__,
         "symbols": [symbol.short_name for symbol in run.plan.symbols],
@@ -96,7 +96,7 @@ def _run(run: Backtest, config: Config, seed: int | None) -> dict[str, Any]:
         "config": config.as_document(),
         "price_model": run.request.price_model,
         "data_fingerprint": run.fingerprint,
-        "simulated": seed is not None,
+        "simulated": simulated,
         "seed": seed,
         "notes": notes,
     }

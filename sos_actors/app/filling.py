@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sos_actors.app.board import day_start
 from sos_actors.app.credentials import read_login
@@ -21,11 +22,12 @@ from sos_actors.errors import TokenRefusedError
 from sos_actors.market.calendar import Calendar
 from sos_actors.runtime.clock import Clock, wall_time
 from sos_actors.simulator.moments import spoken
-from sos_actors.store.database import Store
+from sos_actors.store.database import Origin, Store
 from sos_actors.types import NANOS_PER_MINUTE, Fraction, UnixNanos
 
 INSTRUMENTS = "instruments.json.gz"
 """Upstox's instrument file in a data folder."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVENING_MIN = 20 * 60
 """Minute of the day at which the simulated vendors stand: every session asked for is over."""
 
@@ -33,6 +35,12 @@ EVENING_MIN = 20 * 60
 def simulated_folder(data_dir: Path, seed: int) -> Path:
     """Where the simulated market of a seed lies: never in the folder of real data."""
     return data_dir / "simulated" / f"seed-{seed}"
+
+
+def origin_of(config: Config) -> Origin:
+    """Simulated where a vendor is this machine: nothing that comes from there was ever traded."""
+    urls = (config.upstox.rest_url, config.tradingview.chart_url, config.nse.url, config.trendlyne.url)
+    return "simulated" if any(urlsplit(url).hostname in LOOPBACK for url in urls) else "real"
 
 
 def is_logged_in(config: Config) -> bool:
@@ -64,13 +72,15 @@ class Filling:
     @property
     def simulated(self) -> bool:
         """Whether the market is invented."""
-        return self.seed is not None
+        return self.store.origin == "simulated"
 
     @property
     def headline(self) -> str:
         """What must stand above every figure that is not real; empty above real ones."""
         if not self.simulated:
             return ""
+        if self.seed is None:
+            return "SIMULATED DATA: a vendor of the configuration is this machine.\n"
         return (
             f"SIMULATED DATA: nobody is logged in to Upstox ('sos login'), or it was asked for: a seeded model made "
             f"this up (seed {self.seed}).\n"
@@ -123,7 +133,7 @@ def open_filling(config: Config, days: Sequence[date], simulated: bool = False) 
             filling = Filling(config, stack.enter_context(store), folder, seed, lambda: evening, stack)
         else:
             folder = config.paths.data_dir
-            store = Store.open(folder, origin="real", commit_rows=config.store.commit_rows)
+            store = Store.open(folder, origin=origin_of(config), commit_rows=config.store.commit_rows)
             filling = Filling(config, stack.enter_context(store), folder, None, wall_time, stack)
         yield filling
 

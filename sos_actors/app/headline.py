@@ -17,6 +17,14 @@ OUTCOME_WORDS = {
 }
 
 
+def simulated_note(seed: int | None) -> str:
+    """What must stand above invented figures; without a seed they came from a simulator of the user's."""
+    made = "it came from a simulator on this machine"
+    if seed is not None:
+        made = f"the store has no market data for this, so a seeded model made it up (seed {seed})"
+    return f"{SIMULATED}: {made}. Prices, volumes and results are invented."
+
+
 def format_day(day: str) -> str:
     """``'2026-01-12'`` as ``'12 Jan 2026'``; text that is no date stays as it is."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sos_actors.app.backtest import warm_up_days
 from sos_actors.app.board import DAY_NS, day_start
-from sos_actors.app.filling import INSTRUMENTS, is_logged_in, open_filling
+from sos_actors.app.filling import INSTRUMENTS, is_logged_in, open_filling, origin_of
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.ingest.request import IngestRequest, gap_lines
 from sos_actors.app.ingest.whole import missing_days
@@ -44,6 +44,11 @@ class Source:
     seed: int | None
     notes: Sequence[str]
     writable: bool
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the market is invented."""
+        return self.store.origin == "simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def open_source(
 def _open(folder: Path, config: Config) -> tuple[Store, bool]:
     """Writable if possible: a read-only folder can still be run on, the run is just not kept."""
     try:
-        return Store.open(folder, origin="real", commit_rows=config.store.commit_rows), True
+        return Store.open(folder, origin=origin_of(config), commit_rows=config.store.commit_rows), True
     except StoreFullError:
         return Store.open(folder, read_only=True), False
 

@@ -65,7 +65,7 @@ def connect_vendors(config: Config, token: Secret, instruments: Path, now: Clock
         contracts = UpstoxContracts(upstox, master)
         chart = stack.enter_context(TradingViewChart(config.tradingview, clock=now))
         screener = TradingViewScreener(config.tradingview, config.screener, master=master, clock=now)
-        nse = stack.enter_context(NseSite(config.nse, clock=now))
+        nse = stack.enter_context(NseSite(config.nse, master=master, clock=now))
         trendlyne = stack.enter_context(SmartOptions(config.trendlyne, clock=now))
         candles: dict[str, CandleSource] = {"upstox": UpstoxCandles(upstox, master, contracts), "tradingview": chart}
         chains: dict[str, ChainSource] = {

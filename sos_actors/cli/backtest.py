@@ -80,7 +80,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
         request = BacktestRequest(instruments, strategies, source.days, args.price_model)
         finished = run_backtest(request, config, source.store, calendar, progress.reach)
         finished = replace(finished, notes=[*source.notes, *finished.notes])
-        document = make_document(finished, config, calendar, seed=source.seed)
+        document = make_document(finished, config, calendar, seed=source.seed, simulated=source.simulated)
         _keep(source, document)
     _show(args, finished, document)
     return 0

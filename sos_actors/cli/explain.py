@@ -85,8 +85,8 @@ def run(args: argparse.Namespace, config: Config) -> int:
         if fired and follows(strategy, symbol):
             request = BacktestRequest([instrument], strategies, source.days, args.price_model)
             outcomes = _outcomes(request, config, source, calendar, strategy)
-    if source.seed is not None:
-        print(f"SIMULATED DATA (seed {source.seed})")
+    if source.simulated:
+        print("SIMULATED DATA" + (f" (seed {source.seed})" if source.seed is not None else ""))
     for bar in shown:
         if not args.changes or _moved(bar):
             outcome = _became(bar, outcomes)
@@ -101,7 +101,8 @@ def _outcomes(
     """What a run of all the strategies, which share the risk gate, makes of the signals of this one."""
     with Progress("Running", unit="programs") as progress:
         finished = run_backtest(request, config, source.store, calendar, progress.reach)
-    return signal_outcomes(make_document(finished, config, calendar, seed=source.seed), strategy.pattern_id)
+    document = make_document(finished, config, calendar, seed=source.seed, simulated=source.simulated)
+    return signal_outcomes(document, strategy.pattern_id)
 
 
 def _became(bar: BarExplanation, outcomes: Mapping[str, SignalOutcome]) -> SignalOutcome | None:
