@@ -65,6 +65,8 @@ class BreadthIngest:
             return []
         begun = [day for day in days if self._job.has_begun(day)]
         if self._job.request.force:
+            for symbol in self._indices:
+                self._job.begin_again(symbol, days, BREADTH)
             return begun
         whole = [
             {day for day, mark in self._job.store.days(symbol, days[0], days[-1], BREADTH).items() if mark.complete}

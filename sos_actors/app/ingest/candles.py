@@ -61,6 +61,8 @@ class CandleIngest:
     def _jobs(self, symbol: str) -> Iterator[CandleJob]:
         request, calendar = self._job.request, self._job.calendar
         wanted = sorted({*request.days, *request.warm_up})
+        if request.force:
+            self._job.begin_again(symbol, wanted, CANDLES)
         marks = {} if request.force else self._job.store.days(symbol, wanted[0], wanted[-1], CANDLES)
         whole = {day for day in wanted if day in marks and marks[day].complete}
         self._job.report.skipped += len(whole)

@@ -47,7 +47,7 @@ def ingest(
         MarketRuleError: a day that no table covers.
     """
     report = IngestReport()
-    job = Ingestion(store, cache(connect), request, calendar, settings, now, report, Steps(progress))
+    job = Ingestion(store, cache(connect), request, calendar, settings, now, report, Steps(progress, report))
     CandleIngest(job).run()
     indices = [symbol for symbol in request.symbols if short_name_of(symbol) in INDEX_SHORT_NAMES]
     for symbol in indices:

@@ -13,6 +13,7 @@ from sos_actors.market.calendar import Calendar
 from sos_actors.ports import CandleSource
 from sos_actors.runtime.clock import Clock, indian_day
 from sos_actors.store.database import Store
+from sos_actors.store.records import DayRecord
 from sos_actors.types import Segment
 from sos_actors.vendors.trust import Ladder
 
@@ -22,9 +23,10 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(slots=True)
 class Steps:
-    """Counts parts for a progress bar; parts become known as the work unfolds."""
+    """Counts parts for a progress bar; parts become known as the work unfolds. Tells the rows written beside them."""
 
     show: Progress
+    report: IngestReport
     done: int = 0
     known: int = 0
 
@@ -35,7 +37,8 @@ class Steps:
     def finish(self, what: str, parts: int = 1) -> None:
         """Parts are done."""
         self.done += parts
-        self.show(self.done, max(self.known, self.done), what)
+        rows = sum(self.report.rows.values())
+        self.show(self.done, max(self.known, self.done), f"{what}, {rows:,} rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,12 @@ class Ingestion:
     def ladder(self, what: str) -> Ladder[CandleSource]:
         """The vendors of candles in the order of trust; ``what`` is asked for, in words."""
         return Ladder(self.sources.candles, what)
+
+    def begin_again(self, symbol: str, days: Sequence[date], kind: str) -> None:
+        """Forget that days were whole, before their rows are replaced: whoever is killed then has to do them again."""
+        marks = self.store.days(symbol, min(days), max(days), kind) if days else {}
+        for day in set(days) & set(marks):
+            self.store.mark_day(symbol, day, DayRecord(0, 0, marks[day].source), kind)
 
     def is_over(self, day: date) -> bool:
         """Whether the derivatives' session of a day is over, so that nothing more will come."""

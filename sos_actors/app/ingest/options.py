@@ -61,6 +61,9 @@ class OptionIngest:
 
     def _missing(self) -> list[date]:
         request, store = self._job.request, self._job.store
+        if request.force:
+            for kind in (OPTIONS, FULL_OPTIONS):
+                self._job.begin_again(self._underlying, request.days, kind)
         if not request.days or request.force:
             return [day for day in request.days if self._job.has_begun(day)]
         kinds = {OPTIONS, FULL_OPTIONS} if self._kind == OPTIONS else {FULL_OPTIONS}

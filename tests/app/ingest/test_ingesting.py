@@ -61,6 +61,16 @@ def test_candles_of_days_and_warm_up_are_stored_as_the_vendor_gave_them(store: S
     assert report.gaps == []
 
 
+def test_progress_tells_parts_and_rows(store: Store) -> None:
+    told: list[tuple[int, int, str]] = []
+    source = ModelSource()
+    ingest(
+        store, lambda: HistorySources([source], source), IngestRequest([RELIANCE], [MON], [WARM]), CALENDAR, SETTINGS,
+        lambda: EVENING, lambda *step: told.append(step),
+    )  # fmt: skip
+    assert told == [(1, 1, "RELIANCE, 750 rows")]
+
+
 def test_contracts_around_the_money_and_their_measures_are_stored(store: Store) -> None:
     report = run(store, ModelSource(), IngestRequest([NIFTY], [MON, TUE, WED]))
 
@@ -136,6 +146,23 @@ def test_force_asks_again_and_replaces(store: Store) -> None:
     run(store, changed, IngestRequest([RELIANCE], [MON], force=True))
 
     np.testing.assert_array_equal(of_day(store, RELIANCE, MON).close, session(MON).candles(RELIANCE).high)
+
+
+def test_a_forced_ingest_that_fails_leaves_no_day_marked_that_may_be_half_replaced(store: Store) -> None:
+    request = IngestRequest([NIFTY], [MON])
+    run(store, ModelSource(), request)
+    broken = ModelSource()
+
+    def fail(symbol: str, _bars: BarSeries) -> BarSeries:
+        raise VendorUnreachableError("upstox", f"no answer for {symbol}.")
+
+    broken.fault = fail
+    run(store, broken, replace(request, force=True))
+
+    for kind in (CANDLES, OPTIONS, BREADTH):
+        assert not store.days(NIFTY, MON, MON, kind)[MON].complete, kind
+    assert run(store, ModelSource(), request).gaps == []
+    assert store.days(NIFTY, MON, MON, OPTIONS)[MON].complete
 
 
 def test_what_the_user_imported_is_kept_and_only_its_holes_are_filled(store: Store) -> None:
