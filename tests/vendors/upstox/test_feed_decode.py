@@ -29,10 +29,17 @@ from tests.vendors.upstox.frames import (
     frame_of,
     ticks,
 )
+from tests.vendors.upstox.wire import Pair
 
 KEY = "NSE_FO|51414"
 INDIA = timezone(timedelta(hours=5, minutes=30))
 AT = 1_765_771_372_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernel_is_compiled() -> None:
+    """So that no example of a property pays for it."""
+    FeedDecoder()
 
 
 def one(feed: dict[str, Any], key: str = KEY, **more: Any) -> Quote:
@@ -86,6 +93,7 @@ def test_every_figure_of_every_captured_frame_arrives(shared_data: Path, name: s
             seen += 1
     assert seen > 30
     assert not decoder.left_out
+    assert decoder.declined == sum(document["type"] == "market_info" for document in captured(shared_data, name))
 
 
 @pytest.mark.parametrize("name", TICK_FILES)
@@ -104,6 +112,7 @@ def test_the_recorded_updates_of_a_day_arrive_and_their_minutes_are_the_recorded
             assert quote.minute is not None
             bars[quote.minute.ts] = quote.minute
     assert not decoder.left_out
+    assert decoder.declined == 0
     file = "stocks_1min/4stocks_1min" if name.startswith("NSE_EQ") else "options_1min/BANKNIFTY_9contracts_1min_oi"
     rows = recorded_candles(shared_data / f"{file}_20251215_upstoxI1.csv.gz", f"{name[:6]}|{name[7:]}")
     assert len(rows) > 300
@@ -210,3 +219,26 @@ def test_the_depth_is_cut_where_it_is_not_wanted() -> None:
     for _ in range(30):
         told.marketLevel.bidAskQuote.add(bidQ=1, bidP=1.0)
     assert [len(FeedDecoder(n).decode(frame.SerializeToString()).quotes[0].depth) for n in (30, 1)] == [30, 1]
+
+
+def test_a_frame_of_more_instruments_than_ever_before_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame, pair = pb.FeedResponse(type=1), Pair()
+    for number in range(300):
+        told = frame.feeds[f"NSE_FO|{number}"].fullFeed.marketFF
+        told.ltpc.ltp = told.ltpc.cp = told.marketLevel.bidAskQuote.add().bidP = 1.0 + number
+    pair.agree(frame.SerializeToString())
+    assert pair.decoder.declined == 0
+    monkeypatch.setattr("sos_actors.vendors.upstox.feed_decode._MOST_ROOM", 64)
+    late = Pair()
+    late.agree(frame.SerializeToString())
+    assert late.decoder.declined == 1, "beyond a bound protobuf makes the room"
+
+
+def test_the_texts_of_keys_are_not_kept_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sos_actors.vendors.upstox.feed_decode._MOST_KEYS", 3)
+    pair = Pair()
+    for number in (*range(9), 8, 0):
+        frame = pb.FeedResponse(type=1)
+        frame.feeds[f"NSE_EQ|{number}"].ltpc.ltp = 1.0
+        pair.agree(frame.SerializeToString())
+    assert len(pair.decoder._keys) <= 3
