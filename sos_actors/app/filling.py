@@ -28,6 +28,8 @@ from sos_actors.types import NANOS_PER_MINUTE, Fraction, UnixNanos
 INSTRUMENTS = "instruments.json.gz"
 """Upstox's instrument file in a data folder."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PATIENCE_S = 1900.0
+"""A long ingest waits for its turn: Upstox's longest window is half an hour."""
 EVENING_MIN = 20 * 60
 """Minute of the day at which the simulated vendors stand: every session asked for is over."""
 
@@ -110,7 +112,8 @@ class Filling:
         if self.seed is not None:
             process = self._open.enter_context(SimulatorProcess(self.seed, self.now(), speed=0.0))
             config, token = process.config_for(config), process.token
-        return self._open.enter_context(connect_vendors(config, token, self.folder / INSTRUMENTS, self.now)).history
+        vendors = connect_vendors(config, token, self.folder / INSTRUMENTS, self.now, PATIENCE_S)
+        return self._open.enter_context(vendors).history
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sos_actors.app.ingest.job import Progress
 from sos_actors.app.ingest.request import IngestRequest, gap_lines
 from sos_actors.app.ingest.whole import missing_days
 from sos_actors.config import Config, Trust
-from sos_actors.errors import MissingDataError, StoreFullError
+from sos_actors.errors import MissingDataError, StoreFullError, VendorError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import Instrument, SymbolMaster, default_master, imported_instrument
 from sos_actors.market.symbols import canonical_for, short_name_of
@@ -170,8 +170,11 @@ class _Filler:
             before = [day for day in warm_up if any(_wants(filling.store, symbol, day) for symbol in symbols)]
             if not wanted and not before:
                 return []
-            report = filling.fill(symbols, wanted, before, self.calendar, self.progress)
-        return gap_lines(report)
+            try:
+                report = filling.fill(symbols, wanted, before, self.calendar, self.progress)
+            except VendorError as error:
+                return [f"Nothing could be fetched: {error}"]
+        return [*report.notes, *gap_lines(report)]
 
     def _has_chain(self, store: Store) -> bool:
         """Whether there are option chains of these days, so that only the candles are missing."""

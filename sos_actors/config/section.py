@@ -62,8 +62,8 @@ def complaint(item: dataclasses.Field[Any], value: object) -> str:
 
 def _wrong_address(text: str) -> str:
     """What is wrong with an address; tokens travel to it, so only this machine may do without TLS."""
-    parts = re.fullmatch(r"(https?|wss?)://([\w.-]+|\[[\da-f:]+\])(?::\d+)?(?:/\S*)?", text)
-    if parts is None:
+    parts = re.fullmatch(r"(https?|wss?)://([\w.-]+|\[[\da-f:]+\])(?::(\d{1,5}))?(?:/\S*)?", text)
+    if parts is None or int(parts[3] or 0) > 65_535:
         return f"{text!r} is not an address: write https://host."
     if parts[1] in ("http", "ws") and parts[2] not in ("127.0.0.1", "localhost", "[::1]"):
         return f"{text!r} is not encrypted: only an address of this machine may be."

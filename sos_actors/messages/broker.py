@@ -73,6 +73,7 @@ class OrderChange:
     price: float
     trigger_price: float = 0.0
     validity: str = "DAY"
+    market_protection: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ import msgspec
 
 from sos_actors.errors import VendorAnswerError, VendorBusyError, VendorError, VendorRefusedError
 
+MOST_WAIT_S = 3600.0
+"""A longer ``Retry-After`` is taken for this: a garbled header must not silence a vendor for the rest of the day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -63,8 +66,8 @@ def status_error(vendor: str, where: str, answer: Answer) -> VendorError | None:
 
 
 def retry_after(text: str) -> float:
-    """Seconds of a ``Retry-After`` header; 0 where it gives none, or a date."""
-    return float(text) if text.strip().isdecimal() else 0.0
+    """Seconds of a ``Retry-After`` header, at most ``MOST_WAIT_S``; 0 where it gives none, or a date."""
+    return min(float(text), MOST_WAIT_S) if text.strip().isdecimal() else 0.0
 
 
 def title_of(page: bytes) -> str:

@@ -18,7 +18,7 @@ from sos_actors.errors import (
 )
 
 STRIKES = 3
-"""Failures to reach a vendor in a row after which it is not asked again."""
+"""Failures to reach a vendor in a row after which it is not asked again; those under way at once count as one."""
 
 
 class Named(Protocol):
@@ -65,21 +65,17 @@ class Ladder(Generic[S]):
         with self._lock:
             return dict(self._retired)
 
-    @property
-    def names(self) -> list[str]:
-        """The sources' names."""
-        return [source.name for source in self._sources]
-
     def ask(self, question: Callable[[S], T], is_data: Callable[[T], bool] = lambda _: True) -> Answer[T]:
-        """The first answer that is data; when every source answered and none has data, the first of those answers.
+        """The first answer that is data; when there is none, the first answer of those that answered at all.
 
         Raises:
             MissingDataError: no source answered; every reason is told.
         """
         refusals: list[str] = []
-        nothing: Answer[T] | None = None
+        nothing: list[tuple[T, str]] = []
         for source in self._sources:
-            reason = self.retired.get(source.name)
+            with self._lock:
+                reason, strikes = self._retired.get(source.name), self._strikes.get(source.name, 0)
             if reason is not None:
                 refusals.append(reason)
                 continue
@@ -87,21 +83,23 @@ class Ladder(Generic[S]):
                 value = question(source)
             except (VendorError, UnknownSymbolError) as error:
                 refusals.append(str(error))
-                self._note(source.name, error)
+                self._note(source.name, error, strikes)
                 continue
-            self._note(source.name, None)
+            self._note(source.name, None, strikes)
             if is_data(value):
                 return Answer(value, source.name, tuple(refusals))
-            nothing = nothing or Answer(value, source.name, tuple(refusals))
-        if nothing is not None:
-            return nothing
+            nothing.append((value, source.name))
+        if nothing:
+            return Answer(*nothing[0], tuple(refusals))
         told = " ".join(dict.fromkeys(refusals)) or "no source is configured."
         raise MissingDataError(f"No {self._what}: {told}")
 
-    def _note(self, name: str, error: Exception | None) -> None:
+    def _note(self, name: str, error: Exception | None, strikes: int) -> None:
+        """Count an answer; ``strikes``: how many there were when it was asked for."""
         with self._lock:
             if isinstance(error, VendorUnreachableError | VendorBusyError):
-                self._strikes[name] = self._strikes.get(name, 0) + 1
+                if self._strikes.get(name, 0) == strikes:
+                    self._strikes[name] = strikes + 1
             elif error is None:
                 self._strikes[name] = 0
             refused = isinstance(error, TokenRefusedError | VendorRefusedError)

@@ -75,7 +75,12 @@ class OneAtATime:
         if not self._free.acquire(timeout=deadline_s):
             raise VendorUnreachableError(self._vendor, f"{where} is not asked: the request before it has not ended.")
         outcome: Future[T] = Future()
-        Thread(target=self._work, args=(call, outcome), name=f"ask-{self._vendor}", daemon=True).start()
+        try:
+            Thread(target=self._work, args=(call, outcome), name=f"ask-{self._vendor}", daemon=True).start()
+        except RuntimeError as error:
+            self._free.release()
+            message = f"{where} is not asked: this machine gives no thread ({error})."
+            raise VendorUnreachableError(self._vendor, message) from error
         try:
             return outcome.result(deadline_s)
         except TimeoutError:
@@ -92,6 +97,13 @@ class OneAtATime:
             outcome.set_exception(error)
         finally:
             self._free.release()
+
+
+class _Session(requests.Session):
+    """Leaves redirects alone: the library reads their bodies whole, even when it is told not to follow them."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
 
 
 class WebSession:
@@ -122,7 +134,7 @@ class WebSession:
         self._most_bytes = most_bytes
         self._pace = RateLimiter([(1, min_gap_s)] if min_gap_s > 0 else [], clock, sleep)
         self._line = OneAtATime(vendor)
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = not is_loopback(base_url)
         self._session.headers.clear()
         self._session.headers.update({"Accept-Encoding": "gzip, deflate", "User-Agent": BROWSER, **(headers or {})})
@@ -177,6 +189,8 @@ class WebSession:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The cause's text carries the whole address, query included.
             raise translated(self._vendor, where, error) from None
+        except ValueError:  # for one, a redirect to what is no address
+            raise VendorAnswerError(self._vendor, f"{where} sends a header that cannot be read.") from None
         raise VendorAnswerError(self._vendor, f"{where} redirects more than {_MOST_REDIRECTS} times.")
 
 

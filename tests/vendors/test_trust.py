@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -63,7 +65,15 @@ def test_a_source_without_data_is_followed_by_the_next() -> None:
 def test_when_all_answer_and_none_has_data_the_most_trusted_nothing_is_the_answer() -> None:
     answer = Ladder([Source("upstox", 0), Source("tradingview", -1)], "numbers").ask(number, positive)
 
-    assert (answer.value, answer.source) == (0, "upstox")
+    assert (answer.value, answer.source, answer.refusals) == (0, "upstox", ())
+
+
+def test_whoever_failed_after_an_answer_that_is_no_data_is_told_too() -> None:
+    second = Source("tradingview", VendorUnreachableError("tradingview", "no answer."))
+
+    answer = Ladder([Source("upstox", 0), second], "numbers").ask(number, positive)
+
+    assert (answer.value, answer.source, answer.refusals) == (0, "upstox", ("tradingview: no answer.",))
 
 
 def test_when_nobody_answers_every_reason_is_told() -> None:
@@ -103,3 +113,19 @@ def test_a_source_that_cannot_be_reached_is_given_up_after_some_tries_in_a_row_o
         ladder.ask(number)
 
     assert first.asked == 2 + STRIKES
+
+
+def test_failures_of_questions_asked_at_once_count_as_one() -> None:
+    first = Source("upstox", VendorUnreachableError("upstox", "no answer."))
+    ladder, together = Ladder([first, Source("tradingview", 4)], "numbers"), Barrier(2 * STRIKES)
+
+    def at_once(source: Source) -> int:
+        if source is first:
+            together.wait(5)
+        return source.number()
+
+    with ThreadPoolExecutor(2 * STRIKES) as pool:
+        answers = list(pool.map(lambda _: ladder.ask(at_once), range(2 * STRIKES)))
+
+    assert {answer.source for answer in answers} == {"tradingview"}
+    assert ladder.retired == {}

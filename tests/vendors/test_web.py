@@ -4,7 +4,7 @@ import gzip
 import socket
 import traceback
 from collections.abc import Iterator
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -15,7 +15,7 @@ from sos_actors.errors import (
     VendorRefusedError,
     VendorUnreachableError,
 )
-from sos_actors.vendors.answers import Answer, json_of, retry_after, status_error, title_of
+from sos_actors.vendors.answers import MOST_WAIT_S, Answer, json_of, retry_after, status_error, title_of
 from sos_actors.vendors.web import OneAtATime, WebSession, is_loopback, place
 from tests.vendors.scripted import Step, mute, page, reply, reset, serving, trickle
 
@@ -117,6 +117,20 @@ def test_redirects_are_followed_on_the_same_host_only() -> None:
     assert "more than 3 times" in str(failure(reply(status=302, location="/api/x")))
 
 
+@pytest.mark.parametrize("location", ["http://[bad", "http://x:99999/", "http://x:abc/"])
+def test_a_location_that_is_no_address_is_no_answer(location: str) -> None:
+    answer = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    error = failure(answer)
+    assert type(error) is VendorAnswerError
+    assert "a header that cannot be read" in str(error)
+
+
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    endless = trickle(b"HTTP/1.1 302 Found\r\nLocation: /y\r\n\r\n")
+    with serving([endless, reply({})]) as site, session(site.url) as web:
+        assert web.get("/x").body == b"{}"
+
+
 def test_requests_keep_their_distance() -> None:
     waits: list[float] = []
     with (
@@ -167,6 +181,18 @@ def test_a_line_is_free_again_when_a_call_given_up_has_ended(gate: Event) -> Non
     assert line.run(lambda: 2, 2, "there") == 2
 
 
+def test_a_machine_without_threads_is_told_and_the_line_stays_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    line = OneAtATime("nse")
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", no_thread)
+        with pytest.raises(VendorUnreachableError, match="gives no thread"):
+            line.run(lambda: 1, 0.02, "there")
+    assert line.run(lambda: 2, 2, "there") == 2
+
+
 def answer(body: bytes, content_type: str = "application/json", status: int = 200) -> Answer:
     return Answer(status, content_type, body)
 
@@ -204,6 +230,7 @@ def test_a_status_becomes_the_error_that_says_what_to_do() -> None:
 
 def test_what_to_wait_is_read_in_seconds() -> None:
     assert [retry_after(text) for text in ("30", " 5 ", "", "Wed, 21 Oct 2026 07:28:00 GMT", "-1")] == [30, 5, 0, 0, 0]
+    assert retry_after("9" * 400) == retry_after("86400") == MOST_WAIT_S
 
 
 def test_a_page_without_title_is_named_by_its_first_words() -> None:

@@ -95,6 +95,8 @@ class BreadthIngest:
             else:
                 bars[part.name] = answer.value
                 sources.add(answer.source)
+                for refusal in answer.refusals:
+                    job.report.note(f"Candles for the breadth came from {answer.source}: {refusal}")
         for day in days:
             self._count(day, bars, listed, f"{' '.join(sorted(sources))} candles", reasons)
 
@@ -113,13 +115,16 @@ class BreadthIngest:
             job.report.gaps.extend(Gap(symbol, BREADTH, day, day, reason) for symbol in self._indices)
             return
         for symbol in self._indices:
-            self._write(symbol, day, counts, source)
+            self._write(symbol, day, counts, source, whole=not reasons)
+        if reasons:
+            told = f"{len(reasons)} of {len(listed.names)} members could not be had. {reasons[0]}"
+            job.report.gaps.extend(Gap(symbol, BREADTH, day, day, told) for symbol in self._indices)
 
-    def _write(self, symbol: str, day: date, counts: StatsColumns, source: str) -> None:
+    def _write(self, symbol: str, day: date, counts: StatsColumns, source: str, *, whole: bool) -> None:
         store = self._job.store
         self._job.report.wrote("breadth", source, store.add_market_stats(symbol, counts, source))
         store.add_depth(_depth(symbol, store.market_stats(symbol, *_known_on(day))))
-        if self._job.is_over(day):
+        if whole and self._job.is_over(day):
             self._job.store.mark_day(symbol, day, DayRecord(len(counts), len(counts), source), BREADTH)
             self._job.report.whole.append((symbol, day, BREADTH))
 

@@ -12,6 +12,7 @@ import numpy as np
 from sos_actors.app.ingest.fetching import fetched
 from sos_actors.app.ingest.job import Ingestion, day_bounds, ranges
 from sos_actors.app.ingest.request import CANDLES, Gap
+from sos_actors.config import Trust
 from sos_actors.errors import SosError
 from sos_actors.market.symbols import short_name_of
 from sos_actors.messages.market import BarSeries
@@ -22,6 +23,7 @@ from sos_actors.vendors.trust import Answer, Ladder
 
 LONGEST = 20
 """Sessions of one request: what Upstox serves at a time."""
+VENDORS = frozenset(Trust().candles)
 FULL_SHARE = 0.98
 """Of a session's minutes an index must have for the day to be whole."""
 
@@ -102,6 +104,8 @@ class CandleIngest:
             job.report.gaps.append(Gap(symbol, CANDLES, day, day, reason))
             job.store.mark_day(symbol, day, DayRecord(rows, minutes, source), CANDLES)
             return
+        if rows < FULL_SHARE * minutes:
+            job.report.note(f"{short_name_of(symbol)} {day}: {rows} of {minutes} minutes have a candle.")
         job.store.mark_day(symbol, day, DayRecord(rows, rows, source), CANDLES)  # a share need not trade every minute
         job.report.whole.append((symbol, day, CANDLES))
 
@@ -120,11 +124,12 @@ def _of_day(bars: BarSeries, day: date) -> BarSeries:
 
 
 def add_missing(job: Ingestion, symbol: str, day: date, bars: BarSeries, source: str) -> tuple[int, bool]:
-    """Write the bars the store does not have yet, or all of them with ``force``: rows written, and whether it had any.
+    """Write the bars: rows written, and whether the store had any that were kept.
 
-    What a user imported is never replaced unasked.
+    What a vendor gave before is replaced, since a bar of a running session may have been too new; what a user imported
+    is never replaced unasked: only its holes are filled.
     """
-    if not job.request.force:
+    if not job.request.force and set(job.store.candle_sources(symbol, *day_bounds(day))) - VENDORS:
         stored = job.store.candles(symbol, *day_bounds(day))
         if len(stored):
             return job.store.add_candles(symbol, bars[~np.isin(bars.ts, stored.ts)], source), True

@@ -70,7 +70,8 @@ def _side(bars: BarSeries | None, session: Session) -> _Side:
     today = bars[slice(first, None)]
     oi = last_known(bars, session.opens, bars.oi)
     before = float(bars.oi[first - 1]) if first else np.nan
-    volume = np.nan_to_num(last_known(today, session.opens, np.cumsum(today.volume)), nan=0.0)
+    volume = last_known(today, session.opens, np.cumsum(today.volume))
+    volume[: int(np.searchsorted(session.opens, today.ts[0])) if len(today) else None] = 0.0  # not traded yet
     return _Side(last_known(today, session.opens, today.close), oi, oi - before, volume)
 
 

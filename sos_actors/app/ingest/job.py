@@ -14,11 +14,15 @@ from sos_actors.ports import CandleSource
 from sos_actors.runtime.clock import Clock, indian_day
 from sos_actors.store.database import Store
 from sos_actors.store.records import DayRecord
-from sos_actors.types import Segment
+from sos_actors.types import NANOS_PER_MINUTE, Segment
 from sos_actors.vendors.trust import Ladder
 
 Progress = Callable[[int, int, str], None]
 """Called with (parts done, parts known of, what is worked on)."""
+
+
+SETTLES_NS = 10 * NANOS_PER_MINUTE
+"""After its close a session's last candles may still come or change."""
 
 
 @dataclass(slots=True)
@@ -62,7 +66,10 @@ class Ingestion:
     @property
     def sources(self) -> HistorySources:
         """The vendors, connected."""
-        return self.connect()
+        sources = self.connect()
+        for note in sources.notes:
+            self.report.note(note)
+        return sources
 
     def ladder(self, what: str) -> Ladder[CandleSource]:
         """The vendors of candles in the order of trust; ``what`` is asked for, in words."""
@@ -75,8 +82,8 @@ class Ingestion:
             self.store.mark_day(symbol, day, DayRecord(0, 0, marks[day].source), kind)
 
     def is_over(self, day: date) -> bool:
-        """Whether the derivatives' session of a day is over, so that nothing more will come."""
-        return self.calendar.session(day, Segment.FO).close_ns <= self.now()
+        """Whether the derivatives' session of a day is over, and nothing more will come of it."""
+        return self.calendar.session(day, Segment.FO).close_ns + SETTLES_NS <= self.now()
 
     def has_begun(self, day: date) -> bool:
         """Whether there can be anything yet."""

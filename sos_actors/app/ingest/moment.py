@@ -15,14 +15,17 @@ import numpy as np
 from sos_actors.app.ingest.job import Ingestion, day_bounds
 from sos_actors.app.price_watch import PriceWatch
 from sos_actors.errors import MissingDataError, VendorError
-from sos_actors.market.chain import ChainSnapshot, pcr_of
 from sos_actors.market.symbols import short_name_of
 from sos_actors.messages.snapshots import Breadth, OptionChain
+from sos_actors.runtime.clock import indian_day
 from sos_actors.store.columns import ChainColumns
 from sos_actors.store.records import DepthRow
-from sos_actors.types import NANOS_PER_MINUTE, Fraction
+from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, Fraction
 from sos_actors.vendors.trust import Answer, Ladder
 
+OLDEST_S = 300.0
+"""Open interest is published about every three minutes; what is older than this is not of now."""
+UNIVERSE = "NIFTY 50"
 T = TypeVar("T")
 
 
@@ -43,28 +46,37 @@ class MomentIngest:
         job = self._job
         if job.today not in job.request.days or not job.has_begun(job.today) or job.is_over(job.today):
             return
-        breadth = self._breadth() if self._indices else None
+        if self._indices:
+            self._count()
         for symbol in self._indices:
-            self._look_at(symbol, breadth)
+            self._look_at(symbol)
         self._compare_prices()
 
-    def _breadth(self) -> Breadth | None:
+    def _count(self) -> None:
+        """The breadth, where it is counted over the securities that the session's own breadth is counted over."""
         ladder = Ladder(self._job.sources.breadth, "breadth")
         answer = self._asked(lambda: ladder.ask(lambda source: source.breadth()))
-        return answer.value if answer is not None else None
+        if answer is None or answer.value.universe != UNIVERSE or not self._is_new(answer.value, "breadth"):
+            return
+        ratio = answer.value.advances / answer.value.declines if answer.value.declines else None
+        rows = [DepthRow(answer.value.ts_event, short_name_of(one), adv_dec_ratio=ratio) for one in self._indices]
+        self._job.store.add_depth(rows)
 
-    def _look_at(self, symbol: str, breadth: Breadth | None) -> None:
+    def _look_at(self, symbol: str) -> None:
         ladder = Ladder(self._job.sources.chains, f"option chain of {short_name_of(symbol)}")
         answer = self._asked(lambda: ladder.ask(lambda source: source.chain(short_name_of(symbol))))
-        if answer is None:
+        if answer is None or not self._is_new(answer.value, f"option chain of {short_name_of(symbol)}"):
             return
-        chain, store, report = answer.value, self._job.store, self._job.report
-        report.wrote("chain rows", answer.source, store.add_chain(symbol, columns_of(chain), answer.source))
-        ratio = breadth.advances / breadth.declines if breadth is not None and breadth.declines else None
-        pcr = pcr_of(_snapshot(chain))
-        store.add_depth(
-            [DepthRow(chain.ts_event, short_name_of(symbol), None, None if np.isnan(pcr) else pcr, ratio)]
-        )
+        rows = self._job.store.add_chain(symbol, columns_of(answer.value), answer.source)
+        self._job.report.wrote("chain rows", answer.source, rows)
+
+    def _is_new(self, told: Breadth | OptionChain, what: str) -> bool:
+        """Whether it is of this session and of now; what is older would overwrite what was known then."""
+        age_s = (self._job.now() - told.ts_event) / NANOS_PER_SECOND
+        if indian_day(told.ts_event) == self._job.today and age_s <= OLDEST_S:
+            return True
+        self._job.report.note(f"The {what} of {told.source} is {age_s / 60:,.0f} minutes old and was left out.")
+        return False
 
     def _compare_prices(self) -> None:
         """Our newest prices beside another vendor's; one look tells the trader, it takes several to quarantine."""
@@ -108,11 +120,4 @@ def columns_of(chain: OptionChain) -> ChainColumns:
     return ChainColumns(
         ts=np.full(n, chain.ts_event, np.int64), expiry=np.full(n, chain.expiry.toordinal()),
         spot=np.full(n, chain.spot), **{name: getattr(chain, name) for name in sorted(same)},
-    )  # fmt: skip
-
-
-def _snapshot(chain: OptionChain) -> ChainSnapshot:
-    return ChainSnapshot(
-        chain.strike, chain.ce_oi, chain.pe_oi, chain.ce_ltp, chain.pe_ltp, chain.ce_oi_change, chain.pe_oi_change,
-        chain.spot,
     )  # fmt: skip

@@ -48,7 +48,6 @@ class OptionIngest:
         self._short = short_name_of(underlying)
         self._kind = FULL_OPTIONS if job.request.full_options else OPTIONS
         self._ladder: Ladder[CandleSource] | None = None
-        self._givers: set[str] = set()
 
     def run(self) -> None:
         """Ask for what is missing, expiry by expiry, oldest first."""
@@ -106,7 +105,7 @@ class OptionIngest:
         if not wanted:
             self._gap(days, f"no contracts of the expiry {expiry} are listed any more.")
             return
-        bars, failed = self._fetch(wanted, expiry)
+        bars, failed, givers = self._fetch(wanted, expiry)
         for day in spans:
             contracts = {symbol: bars[symbol] for symbol, on in wanted.items() if day in on and symbol in bars}
             wrong = next((failed[symbol] for symbol, on in wanted.items() if day in on and symbol in failed), None)
@@ -115,7 +114,7 @@ class OptionIngest:
             elif not any(_has_bars(one, day) for one in contracts.values()):
                 self._gap([day], f"no contract of the expiry {expiry} has candles of this session.")
             elif measured:
-                self._measure(day, expiry, contracts, spots[day])
+                self._measure(day, expiry, contracts, spots[day], f"{' '.join(sorted(givers))} candles")
 
     def _spans(self, days: Sequence[date]) -> tuple[dict[date, Span], dict[date, BarSeries]]:
         spans, spots = {}, {}
@@ -127,9 +126,11 @@ class OptionIngest:
                 self._gap([day], "its own candles are missing, so the money is unknown.")
         return spans, spots
 
-    def _fetch(self, wanted: Mapping[str, set[date]], expiry: date) -> tuple[dict[str, BarSeries], dict[str, str]]:
-        """Bars of each contract, written as they come, and why others have none."""
-        job, bars, failed = self._job, dict[str, BarSeries](), dict[str, str]()
+    def _fetch(
+        self, wanted: Mapping[str, set[date]], expiry: date
+    ) -> tuple[dict[str, BarSeries], dict[str, str], set[str]]:
+        """Bars of each contract, written as they come; why others have none; and who gave them."""
+        job, bars, failed, givers = self._job, dict[str, BarSeries](), dict[str, str](), set[str]()
         before = job.calendar.previous_session
         jobs = [ContractJob(symbol, before(min(on)), max(on)) for symbol, on in sorted(wanted.items())]
         job.steps.expect(len(jobs))
@@ -146,15 +147,19 @@ class OptionIngest:
                 continue
             inside = job.calendar.in_session(series.ts, Segment.FO) if len(series) else np.empty(0, bool)
             bars[part.symbol] = series = series[inside]
-            self._givers.add(answer.source)
+            givers.add(answer.source)
+            for refusal in answer.refusals:
+                job.report.note(f"{self._short} contracts came from {answer.source}: {refusal}")
             for day in sorted(wanted[part.symbol]):
                 low, high = np.searchsorted(series.ts, day_bounds(day))
                 if low < high:
                     written, _ = add_missing(job, part.symbol, day, series[slice(int(low), int(high))], answer.source)
                     job.report.wrote("contracts", answer.source, written)
-        return bars, failed
+        return bars, failed, givers
 
-    def _measure(self, day: date, expiry: date, contracts: Mapping[str, BarSeries], spot: BarSeries) -> None:
+    def _measure(
+        self, day: date, expiry: date, contracts: Mapping[str, BarSeries], spot: BarSeries, source: str
+    ) -> None:
         job = self._job
         opens = job.calendar.session(day, Segment.FO).bar_opens()
         over = job.is_over(day)
@@ -165,7 +170,6 @@ class OptionIngest:
         chain = chain_of(contracts, session, expiry)
         expiry_close = int(job.calendar.session(expiry, Segment.FO).close_ns)
         stats = measures_of(chain, expiry_close)
-        source = f"{' '.join(sorted(self._givers))} candles"
         job.report.wrote("measures", source, job.store.add_market_stats(self._underlying, stats, source))
         kept = every(chain, 1 if job.request.full_options else job.settings.chain_every_min)
         kept = with_volatilities(kept, expiry_close)

@@ -43,6 +43,7 @@ class HistorySources:
     chains: Sequence[ChainSource] = ()
     breadth: Sequence[BreadthSource] = ()
     reference: ReferencePrices | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from threading import Lock
 from typing import Any, Self
 
 from sos_actors.config import Nse
-from sos_actors.errors import MarketRuleError, VendorAnswerError, VendorBusyError, VendorRefusedError
+from sos_actors.errors import (
+    MarketRuleError,
+    UnknownSymbolError,
+    VendorAnswerError,
+    VendorBusyError,
+    VendorRefusedError,
+)
 from sos_actors.market.instruments import SymbolMaster
 from sos_actors.market.lots import lot_size
 from sos_actors.market.symbols import canonical_for, short_name_of
@@ -143,9 +150,10 @@ class NseSite:
 
     def _lot(self, short: str, expiry: date) -> int:
         if self._master is not None:
-            lots = {option.lot_size for option in self._master.contracts(canonical_for(short), expiry)}
-            if len(lots) == 1:
-                return lots.pop()
+            with suppress(UnknownSymbolError):
+                lots = {option.lot_size for option in self._master.contracts(canonical_for(short), expiry)}
+                if len(lots) == 1:
+                    return lots.pop()
         try:
             return lot_size(short, expiry)
         except MarketRuleError as error:

@@ -52,7 +52,7 @@ def chain_of(answer: Any, underlying: str, short_name: str, expiry: date, lot: i
         lot: units of a contract: NSE counts open interest and volume in contracts.
 
     Raises:
-        VendorAnswerError: no chain of that expiry, or a lot that does not fit it.
+        VendorAnswerError: no chain of that expiry, no open interest in it, or a lot that does not fit it.
     """
     records = _member(answer, "records", dict)
     at = moment_of(records.get("timestamp"))
@@ -73,6 +73,8 @@ def chain_of(answer: Any, underlying: str, short_name: str, expiry: date, lot: i
         for legs in [[_leg(rows[strike].get(side), short_name, strike, lot) for strike in strikes]]
         for name in _COLUMNS
     }
+    if np.isnan(columns["ce_oi"]).all() and np.isnan(columns["pe_oi"]).all():
+        raise VendorAnswerError(VENDOR, f"The chain of {short_name} has no open interest at any strike.")
     spot = number(records.get("underlyingValue"))
     return OptionChain(
         at, VENDOR, underlying, expiry, spot if spot > 0 else math.nan, np.array(strikes, np.float64), **columns

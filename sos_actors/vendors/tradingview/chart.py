@@ -132,7 +132,9 @@ class TradingViewChart:
         if wanted > _MOST_ROUNDS * MOST_AT_ONCE:
             raise VendorAnswerError(VENDOR, f"{first} is further back than minutes of {ticker} are served.")
         with self._turn:
-            bars = self._complete(self._ask(ticker, wanted, _midnight_s(first)))
+            series = self._ask(ticker, wanted, _midnight_s(first))
+        first = max(first, _first_whole_day(series))
+        bars = self._complete(series)
         return series_of({at: bar for at, bar in bars.items() if first <= indian_day(at * NANOS_PER_SECOND) <= last})
 
     def _complete(self, series: Series) -> dict[int, Bar]:
@@ -188,6 +190,13 @@ class TradingViewChart:
             raise VendorAnswerError(VENDOR, f"{self._where} gives {ticker} in too small pieces.")
         session.close_series(series)
         return series
+
+
+def _first_whole_day(series: Series) -> date:
+    """The first day that was not cut off: whoever got as many bars as are served may lack the start of the oldest."""
+    oldest = min(series.bars, default=0)
+    day = indian_day(oldest * NANOS_PER_SECOND)
+    return day + timedelta(days=1) if len(series.bars) >= MOST_AT_ONCE else day
 
 
 def _midnight_s(day: date) -> int:

@@ -6,7 +6,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import requests
@@ -17,7 +17,7 @@ from sos_actors.errors import VendorAnswerError, VendorBusyError, VendorError
 from sos_actors.market.instruments import SymbolMaster, default_master
 from sos_actors.messages.snapshots import Breadth, ScreenerScan
 from sos_actors.runtime.clock import Clock, wall_time
-from sos_actors.types import Secret, UnixNanos
+from sos_actors.types import NANOS_PER_SECOND, Secret, UnixNanos
 from sos_actors.vendors.answers import Answer, retry_after, status_error, title_of
 from sos_actors.vendors.pacing import Backoff, RateLimiter
 from sos_actors.vendors.tradingview import query as questions
@@ -26,6 +26,7 @@ from sos_actors.vendors.tradingview.tickers import ticker_of
 from sos_actors.vendors.web import OneAtATime, is_loopback, place, read_body, translated
 
 _UNKNOWN_FIELD = re.compile(r'Unknown field \\*"([^"\\]{1,80})')
+_AHEAD_S = 120.0
 _log = logging.getLogger(__name__)
 
 
@@ -127,7 +128,16 @@ class TradingViewScreener:
             self._pace.hold(max(self._backoff.next(), error.retry_after_s))
             raise
         self._backoff.reset()
-        return rows_of(answer, query.query["columns"], self._where)
+        total, rows = rows_of(answer, query.query["columns"], self._where)
+        self._refuse_the_future(rows)
+        return total, rows
+
+    def _refuse_the_future(self, rows: Sequence[Row]) -> None:
+        """Times to come would make old prices look new, and hide a clock that is wrong."""
+        newest = max((at for _, columns in rows if (at := moment(columns[questions.UPDATED])) is not None), default=0)
+        ahead_s = (newest - self._clock()) / NANOS_PER_SECOND
+        if ahead_s > _AHEAD_S:
+            raise VendorAnswerError(VENDOR, f"An answer says it is {ahead_s:.0f} s ahead of this machine's clock.")
 
     def _post(self, query: Any) -> Any:
         cookies = {"sessionid": self._cookies.reveal()} if self._cookies else None
@@ -150,6 +160,8 @@ class TradingViewScreener:
         """Take a response over from the library: its body within bounds, and what is no data as one of our errors."""
         with response:
             body = read_body(VENDOR, self._where, response)
+        if self._cookies:  # its words may go into a message
+            body = body.replace(self._cookies.reveal().encode(), b"***")
         headers = response.headers
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         wait_s = retry_after(headers.get("retry-after", ""))

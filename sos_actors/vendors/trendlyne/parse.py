@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
 
 from sos_actors.errors import VendorAnswerError, VendorRefusedError
 from sos_actors.messages.snapshots import OptionChain
-from sos_actors.types import NANOS_PER_SECOND, UnixNanos
+from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, UnixNanos
 
 VENDOR = "trendlyne"
 CLOSE = "15:30"
+_INDIA = timezone(timedelta(seconds=IST_OFFSET_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def interest_of(body: Mapping[str, Any], underlying: str, expiry: date) -> Inter
         expiry: the only one it may describe.
 
     Raises:
-        VendorAnswerError: no strikes, another expiry, or no moment.
+        VendorAnswerError: no strikes, no open interest, another expiry, or no moment.
     """
     described = _dict(body, "inputData")
     if described.get("expDateList") != [expiry.isoformat()]:
@@ -113,6 +114,8 @@ def interest_of(body: Mapping[str, Any], underlying: str, expiry: date) -> Inter
         for side, theirs in (("ce", "call"), ("pe", "put"))
         for ours, key in (("oi", "Oi"), ("oi_change", "OiChange"))
     }
+    if np.isnan(columns["ce_oi"]).all() and np.isnan(columns["pe_oi"]).all():
+        raise VendorAnswerError(VENDOR, "An answer has strikes and no open interest at any of them.")
     unknown = np.full(len(legs), math.nan)
     columns |= {f"{side}_{name}": unknown for side in ("ce", "pe") for name in ("ltp", "volume", "iv", "bid", "ask")}
     overall = _dict(body, "overallData")
@@ -130,13 +133,14 @@ def interest_of(body: Mapping[str, Any], underlying: str, expiry: date) -> Inter
 
 
 def _moment(text: Any) -> datetime:
+    """A moment with a zone, in India's."""
     try:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise VendorAnswerError(VENDOR, "An answer does not say when its figures were updated.")
-    return moment
+    return moment.astimezone(_INDIA)
 
 
 def _clock(text: Any) -> str:

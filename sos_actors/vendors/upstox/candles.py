@@ -15,7 +15,7 @@ from sos_actors.market.instruments import SymbolMaster
 from sos_actors.market.symbols import is_contract_name, parse_contract_symbol
 from sos_actors.messages.market import BarSeries
 from sos_actors.runtime.clock import indian_day
-from sos_actors.types import NANOS_PER_MINUTE, Segment
+from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, Segment
 from sos_actors.vendors.upstox import fields
 from sos_actors.vendors.upstox.answers import UNKNOWN_KEY
 from sos_actors.vendors.upstox.connection import UpstoxConnection
@@ -26,6 +26,8 @@ WINDOW_DAYS = 28
 """Days in one request; Upstox allows a month of one-minute candles and refuses more. Source: its V3 history page."""
 FIRST_DAY = date(2022, 1, 1)
 """Upstox has no minute before. Source: as above."""
+SETTLES_S = 5
+"""After its minute is over a candle is left alone for so long: the vendor, or its clock, may be so far behind ours."""
 _UNLISTED = frozenset({UNKNOWN_KEY, "UDAPI1021", "UDAPI1011"})
 
 
@@ -97,12 +99,12 @@ class UpstoxCandles:
         return _within(candle_rows(document["data"]), first, last)
 
     def _running(self, key: str, today: date, now: int) -> Any:
-        """Today's rows whose minute has ended by ``now``."""
+        """Today's rows whose minute has ended, and settled, by ``now``."""
         method = self._history.get_intra_day_candle_data
         document = self._connection.call(method, key, "minutes", 1, anonymous=True)
         rows = candle_rows(document["data"])
-        opens = rows[:, 0]
-        return rows[(opens >= _midnight_minute(today)) & ((opens + 1) * NANOS_PER_MINUTE <= now)]
+        opens, settled = rows[:, 0], now - SETTLES_S * NANOS_PER_SECOND
+        return rows[(opens >= _midnight_minute(today)) & ((opens + 1) * NANOS_PER_MINUTE <= settled)]
 
 
 def candle_rows(data: object) -> Any:

@@ -78,7 +78,7 @@ def option_chain(data: object, underlying: str, key: str, expiry: date, received
         received: when the answer came.
 
     Raises:
-        VendorAnswerError: no rows, or one that cannot be read or belongs elsewhere.
+        VendorAnswerError: no rows, no open interest, or a row that cannot be read or belongs elsewhere.
     """
     what = f"The chain of {underlying}, expiry {expiry}"
     found: dict[float, Row] = {}
@@ -97,6 +97,8 @@ def option_chain(data: object, underlying: str, key: str, expiry: date, received
     columns: dict[str, NDArray[np.float64]] = {}
     for side, leg in _LEGS.items():
         columns |= {f"{side}_{name}": column for name, column in _leg(ordered, leg, what).items()}
+    if np.isnan(columns["ce_oi"]).all() and np.isnan(columns["pe_oi"]).all():
+        raise VendorAnswerError(VENDOR, f"{what} has no open interest at any strike.")
     spot = next((value for row in ordered if (value := _price(row, "underlying_spot_price", what)) == value), np.nan)
     return OptionChain(received, VENDOR, underlying, expiry, spot, np.array(sorted(found)), **columns)
 

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from threading import Lock
+from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -38,7 +38,8 @@ ORDER_PATIENCE_S = 2.0
 """No order call waits longer for its turn; the market has moved by then."""
 _REPEATS = 2
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.25, 2.0
-_PAUSE_AFTER_429_S = 1.0
+_PAUSE_AFTER_429_S, _MOST_HOLD_S = 1.0, 60.0
+"""After a 429 nothing more is sent for so long at least and at most, whatever it asks: exits go through this too."""
 _SHORTEST_SECRET = 4
 """A shorter text would be found, and hidden, in the midst of ordinary words."""
 
@@ -84,7 +85,7 @@ class UpstoxConnection:
         clock: what time it is, for whoever builds on this connection.
         limiter: shared with other connections of the account; its own when None.
         patience_s: no reading call waits longer for its turn.
-        sleep: waits so many seconds between two tries.
+        sleep: waits so many seconds, for a turn or between two tries; by default until ``close`` at most.
 
     Raises:
         ConfigError: one address is this machine's and the other is not, or an address does not fit the mode.
@@ -99,12 +100,13 @@ class UpstoxConnection:
         clock: Clock = wall_time,
         limiter: ApiLimits | None = None,
         patience_s: float = 60.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.settings = _addresses(settings, sandbox)
         self.clock = clock
-        self._sandbox, self._patience_s, self._sleep = sandbox, patience_s, sleep
-        self._limits = limiter or ApiLimits(settings, sleep)
+        self._closing = Event()
+        self._sandbox, self._patience_s, self._sleep = sandbox, patience_s, sleep or self._wait
+        self._limits = limiter or ApiLimits(settings, self._sleep)
         self._rng = random.Random()
         self._token: Secret | None = None
         self._configuration = _configuration(self.settings, sandbox)
@@ -121,7 +123,8 @@ class UpstoxConnection:
         self.close()
 
     def close(self) -> None:
-        """Close every connection; a later call opens a new one."""
+        """End every wait, and close every connection that is not in use, for good; may be called from any thread."""
+        self._closing.set()
         self._wire.close()
 
     def set_token(self, token: Secret | None) -> None:
@@ -182,13 +185,16 @@ class UpstoxConnection:
         while True:
             self._wait_for_turn(limiter, ORDER_PATIENCE_S if order else self._patience_s)
             try:
-                return document_of(self._ask(method, args, kwargs, secrets), order=order, flat=flat)
+                answer = self._ask(method, args, kwargs)
+                if not flat or answer.status != 200:  # the login's own answer is a secret as a whole
+                    answer = _without(answer, (*secrets, self._token))
+                return document_of(answer, order=order, flat=flat)
             except (VendorUnreachableError, VendorBusyError) as error:
                 wait_s = pause.next()
                 if isinstance(error, VendorBusyError):
                     wait_s = max(wait_s, error.retry_after_s)
                     if error.code == "429":
-                        limiter.hold(max(error.retry_after_s, _PAUSE_AFTER_429_S))
+                        limiter.hold(min(max(error.retry_after_s, _PAUSE_AFTER_429_S), _MOST_HOLD_S))
                 repeats -= 1
                 if repeats < 0 or time.monotonic() + wait_s > give_up:
                     raise
@@ -207,22 +213,19 @@ class UpstoxConnection:
             raise refusal(answer)
         return answer.body
 
-    def _ask(
-        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], secrets: Sequence[Secret]
-    ) -> Answer:
+    def _ask(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
         try:
             answer: Answer = method(*args, **kwargs)
         except ValueError as error:  # the SDK's own checks
             raise VendorRefusedError(VENDOR, f"{method.__name__} cannot be asked: {str(error)[:200]}") from error
-        if 200 <= answer.status < 300 and b'"errors"' not in answer.body:
-            return answer
-        body = answer.body  # its words may go into a message
-        for secret in (*secrets, self._token):
-            if secret and len(secret.reveal()) >= _SHORTEST_SECRET:
-                body = body.replace(secret.reveal().encode(), b"***")
-        return replace(answer, body=body)
+        return answer
+
+    def _wait(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise VendorRefusedError(VENDOR, "This program has closed its connection; nothing was sent.")
 
     def _wait_for_turn(self, limiter: RateLimiter, patience_s: float) -> None:
+        self._wait(0.0)
         try:
             limiter.acquire(patience_s)
         except TimeoutError as error:
@@ -237,6 +240,15 @@ class UpstoxConnection:
         if bool(actual.sandbox) != self._sandbox:
             raise VendorRefusedError(VENDOR, "The SDK is not in the configured mode; no order is sent.")
         _addresses(settings, self._sandbox)
+
+
+def _without(answer: Answer, secrets: Sequence[Secret | None]) -> Answer:
+    """The answer without our secrets: whatever it holds may go into a message."""
+    body = answer.body
+    for secret in secrets:
+        if secret and len(secret.reveal()) >= _SHORTEST_SECRET:
+            body = body.replace(secret.reveal().encode(), b"***")
+    return answer if body is answer.body else replace(answer, body=body)
 
 
 def _addresses(settings: Upstox, sandbox: bool) -> Upstox:

@@ -95,8 +95,9 @@ class UpstoxContracts:
             data = self._connection.call(self._options.get_option_contracts, key)["data"]
             by_expiry = _keys_by_expiry(data, key)
             held = (today, {day: by_expiry[day] for day in sorted(by_expiry) if day >= today})
-            with self._lock:
-                self._listed[key] = held
+            if held[1]:  # an empty list may be a vendor that is not ready yet
+                with self._lock:
+                    self._listed[key] = held
         return held[1]
 
     def underlying_key(self, underlying: str) -> str:
@@ -178,7 +179,9 @@ def _keys_by_expiry(data: object, underlying_key: str) -> dict[date, dict[str, s
         if fields.text(row, "underlying_key", what) != underlying_key:
             raise fields.bad(what, "underlying_key", row)
         expiry = fields.day(row, "expiry", what)
-        found.setdefault(expiry, {}).setdefault(_symbol(row, expiry, what), key)
+        symbol = _symbol(row, expiry, what)
+        if found.setdefault(expiry, {}).setdefault(symbol, key) != key:
+            raise VendorAnswerError(VENDOR, f"The list of contracts has two keys of {symbol}: neither is used.")
     return found
 
 

@@ -46,7 +46,7 @@ class UpstoxBroker:
             raise OrderRefusedError(VENDOR, f"An order needs a tag of 1 to {MOST_TAG} characters: {order.tag!r}.")
         body = _model(
             "PlaceOrderV3Request",
-            quantity=int(order.quantity),
+            quantity=_units(order.quantity),
             product=order.product,
             validity=order.validity,
             price=_rupees(order.price),
@@ -76,13 +76,14 @@ class UpstoxBroker:
         """
         body = _model(
             "ModifyOrderRequest",
-            quantity=int(change.quantity),
+            quantity=_units(change.quantity),
             validity=change.validity,
             price=_rupees(change.price),
             order_id=change.order_id,
             order_type=change.kind.value,
             disclosed_quantity=0,
             trigger_price=_rupees(change.trigger_price),
+            market_protection=_percent(change.market_protection),
         )
         document = self._connection.call(self._v3.modify_order, body, order=True, **self._named)
         _same_order(document["data"], change.order_id)
@@ -181,13 +182,24 @@ def _model(name: str, **values: object) -> object:
         raise OrderRefusedError(VENDOR, f"The order cannot be written: {error}. Nothing was sent.") from error
 
 
+def _units(quantity: int) -> int:
+    """A quantity as it is sent.
+
+    Raises:
+        OrderRefusedError: not a whole number of units, or none.
+    """
+    if quantity != int(quantity) or quantity < 1:
+        raise OrderRefusedError(VENDOR, f"{quantity} is no quantity. Nothing was sent.")
+    return int(quantity)
+
+
 def _rupees(price: float) -> float:
     """A price to the paisa, so that no rounding of floats reaches the tick check.
 
     Raises:
-        OrderRefusedError: no price.
+        OrderRefusedError: no price, or one between two paise, which would be sent as another.
     """
-    if not math.isfinite(price) or price < 0:
+    if not math.isfinite(price) or price < 0 or abs(round(price, 2) - price) > 1e-6:
         raise OrderRefusedError(VENDOR, f"{price} is no price. Nothing was sent.")
     return round(float(price), 2)
 

@@ -37,8 +37,8 @@ class StreamCounts:
 
     Attributes:
         orders: passed on.
-        corrupt: frames that are no JSON object, or orders that cannot be read.
-        others: updates that are no orders, by ``update_type``; empty where a frame has none.
+        corrupt: frames that are no JSON object or have no ``update_type``, or orders that cannot be read.
+        others: updates that are no orders, by ``update_type``.
     """
 
     orders: int = 0
@@ -109,13 +109,15 @@ class UpstoxOrderStream:
         try:
             document: dict[str, Any] = msgspec.json.decode(payload, type=dict[str, Any])
             kind = document.get("update_type")
+            if not isinstance(kind, str):
+                raise VendorAnswerError("upstox", "an update does not say what it is of")
             order = broker_order(document, received) if kind == "order" else None
         except (msgspec.DecodeError, UnicodeDecodeError, VendorAnswerError) as error:
             self._unreadable(error, len(payload), received)
             return
         self._corrupt_in_a_row = 0
         if order is None:
-            self.counts.others[kind if isinstance(kind, str) else ""] += 1
+            self.counts.others[kind] += 1
         elif self._on_order is not None:
             self.counts.orders += 1
             self._on_order(received, order)

@@ -183,9 +183,8 @@ class Wire:
 
     def close(self) -> None:
         """Close every connection."""
-        self._plain.clear()
-        for manager in filter(None, self._secure or ()):
-            manager.clear()
+        for manager in filter(None, (self._plain, *(self._secure or ()))):
+            _close(manager)
 
     def _manager(self, scheme: str, host: str) -> urllib3.PoolManager:
         if scheme != "https":
@@ -204,6 +203,14 @@ def _secure_managers() -> tuple[urllib3.PoolManager, urllib3.PoolManager | None]
     direct = urllib3.PoolManager(maxsize=_POOL, ssl_context=context)
     through = urllib3.ProxyManager(proxy, maxsize=_POOL, ssl_context=context) if proxy else None
     return _paired(direct), _paired(through) if through else None
+
+
+def _close(manager: urllib3.PoolManager) -> None:
+    """Close a manager's pools; only forgotten, one stays open for as long as an error that leads to it is kept."""
+    keys = manager.pools.keys()
+    for pool in filter(None, [manager.pools.get(key) for key in keys]):
+        pool.close()
+    manager.clear()
 
 
 def _paired(manager: urllib3.PoolManager) -> urllib3.PoolManager:

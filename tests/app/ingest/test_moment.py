@@ -28,7 +28,7 @@ SETTINGS = Ingest(strikes_around=1, parallel=2)
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[RunningSimulator]:
-    with running(small_world(at="2026-01-13 10:00", rate_limits=False, expired_reach_days=None)) as started:
+    with running(small_world(at="2026-01-13 10:00:30", rate_limits=False, expired_reach_days=None)) as started:
         yield started
 
 
@@ -87,3 +87,18 @@ def test_prices_that_are_apart_are_told(vendors: Vendors, simulator: RunningSimu
     report = look(vendors, simulator, tmp_path, tolerance=0.0)
 
     assert any("NIFTY: our last price" in note and "tradingview" in note for note in report.notes), report.notes
+
+
+def test_a_chain_of_long_ago_is_left_out_and_that_is_said(
+    vendors: Vendors, simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    world = simulator.world
+    simulator.call(lambda: world.faults.add(Fault("nse", FaultKind.STALE), world.clock.now()))
+    simulator.call(lambda: world.clock.step(1_200))
+    try:
+        report = look(vendors, simulator, tmp_path)
+    finally:
+        simulator.call(world.faults.clear)
+
+    assert "nse" not in report.sources
+    assert any("option chain of NIFTY of nse is 2" in note and "left out" in note for note in report.notes)

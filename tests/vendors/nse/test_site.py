@@ -119,8 +119,9 @@ def test_a_share_is_asked_for_as_equity_with_the_lot_of_the_instrument_list() ->
     with nse(body, default_master().added(option)) as (client, site, _):
         assert client.chain("NSE|EQ|TCS", EXPIRY).ce_oi.tolist() == [1137 * 175]
     assert site.requests[-1].query["type"] == "Equity"
-    with nse(body) as (client, _, _), pytest.raises(VendorAnswerError, match="their lot is not known"):
-        client.chain("NSE|EQ|TCS", EXPIRY)
+    for unknowing in (None, SymbolMaster([], "an empty list")):
+        with nse(body, unknowing) as (client, _, _), pytest.raises(VendorAnswerError, match="their lot is not known"):
+            client.chain("NSE|EQ|TCS", EXPIRY)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,7 @@ def test_a_share_is_asked_for_as_equity_with_the_lot_of_the_instrument_list() ->
         (chain_body(row(25000, ce=leg(25050))), "another contract at 25000"),
         (chain_body(row(25000, ce=leg(25000, underlying="BANKNIFTY"))), "another contract"),
         (chain_body(row(25000, ce=leg(25000, openInterest=0.333))), "no whole number of units where the lot is 65"),
+        (chain_body(row(25000, *[leg(25000, openInterest="-")] * 2)), "no open interest at any strike"),
         (chain_body(row(25000), timestamp="-"), "says no moment it describes"),
         (chain_body(row(25000), timestamp="23-Jan-2026 12:05:00"), "300 s ahead of this machine's clock"),
         (chain_body(row(25000), data=None), "no 'data'"),

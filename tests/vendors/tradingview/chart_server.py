@@ -90,7 +90,8 @@ def _serve(chart: Chart, connection: socket.socket) -> None:
             chart.connections += 1
             chart.origins.append(headers["origin"])
             if chart.status != 101:
-                connection.sendall(f"HTTP/1.1 {chart.status} No\r\nContent-Length: 0\r\nLocation: /x\r\n\r\n".encode())
+                away = f"Content-Length: 0\r\nLocation: {chart.url}\r\n\r\n"
+                connection.sendall(f"HTTP/1.1 {chart.status} No\r\n{away}".encode())
                 return
             accept = b64encode(sha1((headers["sec-websocket-key"] + _GUID).encode()).digest()).decode()
             upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

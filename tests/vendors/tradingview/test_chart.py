@@ -18,6 +18,7 @@ from sos_actors.errors import (
     VendorRefusedError,
     VendorUnreachableError,
 )
+from sos_actors.runtime.clock import indian_day
 from sos_actors.types import NANOS_PER_SECOND, UnixNanos
 from sos_actors.vendors.tradingview.chart import TradingViewChart
 from tests.vendors.tradingview.chart_server import Answer, Chart, bars, charting, event, frame
@@ -133,6 +134,14 @@ def test_older_bars_are_asked_for_until_the_days_are_covered_or_there_are_none()
         assert len(client.candles(NIFTY, date(2026, 1, 1), DAY)) == 3  # the server has no more
 
 
+def test_the_oldest_day_of_as_many_bars_as_are_served_may_be_cut_off_and_is_left_out() -> None:
+    rows = minutes(4998, YESTERDAY - 4998 * 60) + minutes(2)
+    with chart(giving(lambda _: rows, **ENDS)) as (client, _, _):
+        found = client.candles(NIFTY, date(2026, 1, 10), DAY)
+    assert indian_day(int(found.ts[0])) == date(2026, 1, 17)
+    assert indian_day((OPEN - 86_400 - 4998 * 60) * NANOS_PER_SECOND) == date(2026, 1, 16)
+
+
 def test_a_reach_nobody_is_served_is_refused_unasked() -> None:
     with chart(giving(lambda _: [])) as (client, server, _):
         with pytest.raises(VendorAnswerError, match="further back than minutes of NSE:NIFTY are served"):
@@ -224,10 +233,11 @@ def test_what_is_no_series_is_an_error_that_says_so(answer: Answer, kind: type[E
     (404, VendorAnswerError),
 ])  # fmt: skip
 def test_a_refused_handshake_says_which(status: int, kind: type[VendorError]) -> None:
-    with chart(told(), status=status) as (client, _, _):
+    with chart(told(), status=status) as (client, server, _):
         with pytest.raises(kind, match=f"HTTP {status}") as caught:
             client.candles(NIFTY, DAY, DAY)
         assert caught.value.code == str(status)
+        assert server.connections == 1
 
 
 def test_failures_space_out_new_connections_and_success_ends_that() -> None:

@@ -197,6 +197,8 @@ def unknown_column(message: str) -> bytes:
     [
         (unknown_column('Unknown field "change.5"'), VendorAnswerError, "does not know the column 'change.5'"),
         (unknown_column("bad"), VendorAnswerError, "HTTP 400"),
+        (unknown_column(f'Unknown field "{PLANTED}"'), VendorAnswerError, "does not know the column '***'"),
+        (page(f"Blocked {PLANTED}", 503), VendorBusyError, "'Blocked ***'"),
         (reply({}, 429, Retry_After="9"), VendorBusyError, "HTTP 429"),
         (reply({}, 502), VendorBusyError, "HTTP 502"),
         (reply({}, 403), VendorRefusedError, "HTTP 403"),

@@ -134,6 +134,31 @@ def test_answers_that_ignore_the_window_never_become_history(answered: dict[str,
         options.history(NIFTY, EXPIRY, DAY, ["09:18", "09:21"])
 
 
+def test_a_window_nobody_was_offered_is_no_window() -> None:
+    with site(enveloped(interest("09:18:00", "09:18", hidden=True))) as (options, _), pytest.raises(VendorRefusedError):
+        options.window(NIFTY, EXPIRY, DAY, "09:18")
+
+
+def test_figures_of_another_day_than_they_were_updated_on_are_no_chain_of_now() -> None:
+    answered = interest()
+    told = answered["inputData"] | {"tradingDate": "2026-01-20"}
+    with (
+        site(enveloped(answered | {"inputData": told})) as (options, _),
+        pytest.raises(VendorAnswerError, match="does not say which moment"),
+    ):
+        options.chain(NIFTY, EXPIRY)
+
+
+def test_a_moment_told_in_another_zone_is_compared_in_indias() -> None:
+    answered = interest("09:18:00", "09:18", hidden=False)
+    told = answered["inputData"] | {"lastUpdatedDateTime": "2026-01-21T08:24:59+00:00"}  # 13:54:59 in India
+    with (
+        site(enveloped(answered | {"inputData": told})) as (options, _),
+        pytest.raises(VendorRefusedError, match="updated on 2026-01-21 at 13:54"),
+    ):
+        options.window(NIFTY, EXPIRY, DAY, "09:18")
+
+
 def test_a_moment_told_twice_ends_a_history() -> None:
     def repeating(request: Request) -> bytes:
         return enveloped(interest("09:18:00", request.query["maxTime"], hidden=False))
@@ -158,6 +183,7 @@ def test_a_moment_told_twice_ends_a_history() -> None:
         (enveloped(interest() | {"oiData": {}}), VendorAnswerError, "no strike, as outside of trading"),
         (enveloped(interest() | {"oiData": {"25050": {}, "25050.0": {}}}), VendorAnswerError, "or one twice"),
         (enveloped(interest() | {"oiData": {"x": {}}}), VendorAnswerError, "a strike that is none"),
+        (enveloped(interest() | {"oiData": {"25050": {"call_oi": 5}}}), VendorAnswerError, "no open interest"),
         (enveloped(interest("nonsense")), VendorAnswerError, "does not say when"),
         (enveloped(interest("14:03:00")), VendorAnswerError, "180 s ahead of this machine's clock"),
         (enveloped(interest(until="09:17")), VendorAnswerError, "does not say which moment its figures are of"),

@@ -81,9 +81,10 @@ def test_today_comes_from_the_running_day_without_the_minute_that_is_forming() -
     assert len(bars) == 3 + 2
 
 
-def test_a_minute_that_has_just_ended_is_complete() -> None:
-    with connected(running([row("2026-01-13 10:00")]), now="2026-01-13 10:01:00") as rig:
-        assert len(source(rig).candles(NIFTY, date(2026, 1, 13), date(2026, 1, 13))) == 1
+@pytest.mark.parametrize(("now", "kept"), [("10:01:00", 0), ("10:01:04", 0), ("10:01:05", 1)])
+def test_a_minute_that_has_just_ended_is_left_to_settle(now: str, kept: int) -> None:
+    with connected(running([row("2026-01-13 10:00")]), now=f"2026-01-13 {now}") as rig:
+        assert len(source(rig).candles(NIFTY, date(2026, 1, 13), date(2026, 1, 13))) == kept
 
 
 def test_the_session_before_in_the_running_days_list_is_left_out() -> None:

@@ -80,6 +80,7 @@ def test_absent_legs_and_parts_are_unknown() -> None:
         [row(1.0, call_options=[])],
         [row(1.0, call_options=leg(-2.0, 1))],
         [row(1.0, call_options=leg(2.0, -1))],
+        [row(1.0, call_options=None, put_options={"market": {"oi": 5}})],
     ],
 )
 def test_a_chain_that_is_empty_of_something_else_or_unreadable_is_refused(data: Any) -> None:

@@ -102,6 +102,13 @@ def test_an_empty_list_of_an_expired_expiry_is_asked_for_again() -> None:
         assert len(contracts.contracts("NIFTY", GONE)) == 1
 
 
+def test_an_empty_list_of_today_is_asked_for_again() -> None:
+    with connected([good([]), good(LISTED)]) as rig:
+        contracts = UpstoxContracts(rig.connection, master())
+        assert contracts.contracts("NIFTY", TODAY) == []
+        assert len(contracts.contracts("NIFTY", TODAY)) == 3
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -112,6 +119,7 @@ def test_an_empty_list_of_an_expired_expiry_is_asked_for_again() -> None:
         contract(GONE, 25600.0, "CE", "1", instrument_key="NSE_FO|1"),
         contract(GONE, 25600.0, "CE", "1", instrument_key=None),
         contract(NEXT, 25600.0, "CE", "1"),
+        contract(GONE, 25500.0, "CE", "1"),
         "x",
     ],
 )

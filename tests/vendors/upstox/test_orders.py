@@ -60,6 +60,11 @@ def test_a_protected_market_order_a_float_price_and_a_registered_algo() -> None:
         {"tag": "x" * 41},
         {"price": float("nan")},
         {"price": -1.0},
+        {"price": 0.004},
+        {"price": 100.055},
+        {"quantity": 0},
+        {"quantity": -65},
+        {"quantity": 64.9},
         {"trigger_price": float("inf")},
         {"product": "Z"},
         {"validity": "GTC"},
@@ -79,6 +84,7 @@ def test_an_order_that_cannot_be_right_is_not_sent(changes: dict[str, Any]) -> N
         (refused("UDAPI100074", "Closed"), OrderRefusedError, "UDAPI100074"),
         (reset, VendorUnreachableError, ""),
         (page(status=504), VendorBusyError, "504"),
+        (reply(b"", 408), VendorBusyError, "408"),
         (page(), VendorAnswerError, ""),
         (reply({}), VendorAnswerError, ""),
         (good({"order_ids": []}), VendorAnswerError, ""),
@@ -167,6 +173,9 @@ def test_a_position_that_could_not_be_exited_is_told() -> None:
     with connected([partly]) as rig, pytest.raises(OrderRefusedError, match="1 positions could not be closed") as told:
         UpstoxBroker(rig.connection).exit_all()
     assert told.value.code == "UDAPI1113"
+    untold = reply({"status": "partial_success", "data": {"order_ids": ["1"]}}, 207)
+    with connected([untold]) as rig, pytest.raises(OrderRefusedError, match="no reason given"):
+        UpstoxBroker(rig.connection).exit_all()
     with connected([refused("UDAPI1109", "Too many")]) as rig, pytest.raises(OrderRefusedError):
         UpstoxBroker(rig.connection).exit_all()
     assert len(rig.site.requests) == 1

@@ -123,6 +123,13 @@ def test_a_history_ends_in_the_last_state_of_each_order_whatever_the_order_of_it
     assert last == {"251": (OrderState.CANCELLED, 65), "252": (OrderState.OPEN, 0)}
 
 
+def test_of_two_states_that_are_not_the_last_the_one_with_more_filled_is_later_whatever_its_time() -> None:
+    part = order(status="open", filled_quantity=65, order_timestamp="2026-01-13 10:00:00")
+    late = order(status="modified", filled_quantity=0, order_timestamp="2026-01-13 10:00:09")
+    for rows in ([part, late], [late, part]):
+        assert [read.filled for read in parse.last_states(rows, RECEIVED)] == [65]
+
+
 def trade(**changes: Any) -> dict[str, Any]:
     row = {
         "trade_id": "9", "order_id": "251", "instrument_token": "NSE_FO|1", "transaction_type": "SELL",

@@ -136,9 +136,9 @@ def test_what_is_no_order_is_counted_and_what_cannot_be_read_is_told(rig: Rig, s
             place(rig, f"intent-{number}")
             rig.world.clock.step(1.0)
         told.until(lambda: len(told.orders) >= 1)
-        told.until_up(3)
-    assert stream.counts.others == {"position": 1, "": 1}
-    assert stream.counts.corrupt == 2
+        told.until_up(4)
+    assert stream.counts.others == {"position": 1}
+    assert stream.counts.corrupt == 3
     assert stream.socket_counts.connections == 1
     assert "ask the order book" in told.reasons[1]
 
