@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 import requests
 
-from sos_actors.app.credentials import read_login
+from sos_actors.app.credentials import account_of, read_login
 from sos_actors.cli.main import main
 from sos_actors.runtime.clock import indian_day, wall_time
 from sos_actors.simulator.clock import SimulatedClock
@@ -151,7 +151,7 @@ def log_in(places: Places, vendors: RunningSimulator) -> None:
         out, told = process.communicate(address + "\n", timeout=60)
     assert process.returncode == 0, told
     places.said["login"] = asked + out + told
-    token = read_login(places.home.secrets).token.reveal()
+    token = read_login(account_of(vendors.addresses["upstox"]), places.home.secrets).token.reveal()
     places.planted |= {"token": token, "token's signature": token.rpartition(".")[2]}
     refused = secrets.token_urlsafe(24)
     places.planted["refused code"] = refused
@@ -203,7 +203,8 @@ def test_no_secret_is_said_stored_logged_or_listed(places: Places, tmp_path: Pat
     kept = repr((vendors.world.requests.last(), vendors.world.requests.counts()))
     assert [what for what, text in places.planted.items() if text in kept] == []
     assert not places.home.secrets.exists()
-    assert list(places.home.data.glob("sos_timeseries_*.db")), "there was a store to search"
+    attached = places.home.data / "simulated" / "attached"
+    assert list(attached.glob("sos_timeseries_*.db")), "there was a store to search"
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 

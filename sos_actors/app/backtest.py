@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
 
@@ -77,10 +77,10 @@ def warm_up_days(calendar: Calendar, first: date) -> list[date]:
     while len(days) < WARM_UP_SESSIONS:
         try:
             day = calendar.previous_session(day)
-            calendar.session(day, Segment.FO)
         except MarketRuleError:
             break
-        days.append(day)
+        if has_hours(calendar, day):
+            days.append(day)
     return days[::-1]
 
 
@@ -219,5 +219,32 @@ def session_days(calendar: Calendar, first: date, last: date) -> list[date]:
         raise UsageError(f"--from-date {first} is after --to-date {last}.")
     days = calendar.sessions(first, last)
     if not days:
-        raise UsageError(f"There is no trading session from {first} to {last}.")
+        raise UsageError(f"There is no trading session from {_spoken(first)} to {_spoken(last)}.")
+    known = [day for day in days if has_hours(calendar, day)]
+    if not known:
+        calendar.session(days[0], Segment.INDEX)  # says what is not known
+    return known
+
+
+def has_hours(calendar: Calendar, day: date) -> bool:
+    """Whether the hours of a session are known; those of a Muhurat evening are published late."""
+    try:
+        calendar.session(day, Segment.INDEX)
+    except MarketRuleError:
+        return False
+    return True
+
+
+def latest_sessions(calendar: Calendar, last: date, count: int) -> list[date]:
+    """The last sessions whose hours are known, ``last`` included if it is one, oldest first."""
+    days: list[date] = []
+    day = last + timedelta(days=1)
+    while len(days) < count:
+        day = calendar.previous_session(day)
+        if has_hours(calendar, day):
+            days.insert(0, day)
     return days
+
+
+def _spoken(day: date) -> str:
+    return f"{day:%a} {day}"

@@ -1,4 +1,4 @@
-"""The trader's secrets: kept outside the checkout, readable by their owner only, never printed.
+"""The trader's secrets: kept outside the checkout, readable by their owner only, never printed; a login an address.
 
 `$SOS_SECRETS`, else `$XDG_CONFIG_HOME/sos/credentials.json`, else `~/.config/sos/credentials.json`.
 """
@@ -14,11 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from sos_actors.config import Upstox
 from sos_actors.errors import ConfigError
 from sos_actors.types import NO_SECRET, Secret
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OWN_ACCOUNT = "upstox"
+"""Of a login at Upstox itself."""
+_PORTS = {"http": 80, "https": 443}
 _MOST_BYTES = 65_536
 _LATEST = 1 << 63
 _UNFINISHED = ".credentials-"
@@ -63,38 +68,81 @@ def credentials_path() -> Path:
         raise ConfigError("This user has no home folder. Set SOS_SECRETS to a file for the login.") from error
 
 
-def read_login(path: Path | None = None) -> UpstoxLogin:
-    """What is stored; nothing known when there is no file.
+def account_of(rest_url: str) -> str:
+    """What a login is kept under: ``upstox`` at Upstox's own address, else ``upstox at HOST:PORT``.
+
+    A token is never sent to another address than the one it was made at.
+    """
+    place = _place(rest_url)
+    return OWN_ACCOUNT if place == _place(Upstox().rest_url) else f"{OWN_ACCOUNT} at {place[0]}:{place[1]}"
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    return f"[{host}]" if ":" in host else host, parts.port or _PORTS.get(parts.scheme)
+
+
+def read_login(account: str, path: Path | None = None) -> UpstoxLogin:
+    """What is stored of an account; nothing known when there is no file, or nothing of this account in it.
+
+    Args:
+        account: see ``account_of``.
+        path: of the file; default ``credentials_path``.
 
     Raises:
         ConfigError: the file cannot be read, is not ours, is damaged, or others may read it.
     """
     file = path or credentials_path()
+    entries = _entries(file)
+    if account not in entries:
+        return UpstoxLogin()
+    try:
+        return _login(entries[account])
+    except (TypeError, AttributeError):
+        # What it holds may be a secret, and the cause would quote it.
+        raise _damaged(file) from None
+
+
+def _entries(file: Path, *, guarded: bool = True) -> dict[str, Any]:
+    """Every entry of a file, by account; none when there is no file."""
     try:
         with open(file, "rb", opener=_without_waiting) as stream:
-            _check_guarded(os.fstat(stream.fileno()), file)
+            if guarded:
+                _check_guarded(os.fstat(stream.fileno()), file)
             text = stream.read(_MOST_BYTES)
     except FileNotFoundError:
-        return UpstoxLogin()
+        return {}
     except OSError as error:
         raise ConfigError(f"Cannot read {file}: {error.strerror}.") from error
     try:
-        stored = json.loads(text)["upstox"]
-        return UpstoxLogin(
-            token=Secret(_text(stored, "token")), expires=_moment(stored), user=_text(stored, "user"),
-            api_key=_text(stored, "api_key"), api_secret=Secret(_text(stored, "api_secret")),
-            redirect_url=_text(stored, "redirect_url"),
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        # What it holds may be a secret, and the cause would quote it.
-        raise ConfigError(f"{file} is damaged. Run 'sos login --forget', then 'sos login'.") from None
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _damaged(file) from None
+    if not isinstance(entries, dict):
+        raise _damaged(file)
+    return entries
 
 
-def write_login(login: UpstoxLogin, path: Path | None = None) -> Path:
-    """Store what is known, replacing what was there; returns where. The old file stays until the new one is whole.
+def _login(stored: Any) -> UpstoxLogin:
+    return UpstoxLogin(
+        token=Secret(_text(stored, "token")), expires=_moment(stored), user=_text(stored, "user"),
+        api_key=_text(stored, "api_key"), api_secret=Secret(_text(stored, "api_secret")),
+        redirect_url=_text(stored, "redirect_url"),
+    )  # fmt: skip
+
+
+def _damaged(file: Path) -> ConfigError:
+    return ConfigError(f"{file} is damaged. Run 'sos login --forget', then 'sos login'.")
+
+
+def write_login(account: str, login: UpstoxLogin, path: Path | None = None) -> Path:
+    """Store what is known of an account, beside what is known of others; returns where.
+
+    The old file stays until the new one is whole.
 
     Raises:
-        ConfigError: the file cannot be written.
+        ConfigError: the file cannot be written, or what it holds of others cannot be read.
     """
     file = path or credentials_path()
     stored = {
@@ -103,28 +151,45 @@ def write_login(login: UpstoxLogin, path: Path | None = None) -> Path:
     }  # fmt: skip
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(Path(os.path.realpath(file)), json.dumps({"upstox": stored}, indent=1))
     except OSError as error:
         raise ConfigError(f"Cannot write {file}: {error.strerror}.") from error
+    _write(file, _entries(file) | {account: stored})
     return file
 
 
-def forget(path: Path | None = None) -> bool:
-    """Delete what is stored, and what an interrupted login left beside it; whether there was anything.
+def _write(file: Path, entries: dict[str, Any]) -> None:
+    try:
+        _replace(Path(os.path.realpath(file)), json.dumps(entries, indent=1))
+    except OSError as error:
+        raise ConfigError(f"Cannot write {file}: {error.strerror}.") from error
+
+
+def forget(account: str, path: Path | None = None) -> bool:
+    """Delete what is stored of an account, and what an interrupted login left; whether there was anything.
+
+    The file goes with its last account, and when it is damaged.
 
     Raises:
         ConfigError: it cannot be deleted.
     """
     file = path or credentials_path()
     try:
+        entries = _entries(file, guarded=False)
+    except ConfigError:
+        entries = {}
+    others = {name: entry for name, entry in entries.items() if name != account}
+    try:
         for unfinished in file.parent.glob(f"{_UNFINISHED}*"):
             unfinished.unlink(missing_ok=True)
-        file.unlink()
+        if not others:
+            file.unlink()
     except FileNotFoundError:
         return False
     except OSError as error:
         raise ConfigError(f"Cannot delete {file}: {error.strerror}.") from error
-    return True
+    if others and account in entries:
+        _write(file, others)
+    return not others or account in entries
 
 
 def _without_waiting(name: str, flags: int) -> int:

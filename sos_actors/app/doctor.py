@@ -14,8 +14,16 @@ from sos_actors.app.checks.data import check_data
 from sos_actors.app.checks.finding import Finding, Need, Status
 from sos_actors.app.checks.program import check_program
 from sos_actors.app.checks.settings import CheckedFiles, check_strategies, configuration_finding
-from sos_actors.app.checks.vendors import ADDRESSES, VendorChecks, addresses_finding, bounded_config, spoken_address
-from sos_actors.app.credentials import UpstoxLogin, read_login
+from sos_actors.app.checks.vendors import (
+    ADDRESSES,
+    STRANGER,
+    VendorChecks,
+    addresses_finding,
+    bounded_config,
+    spoken_address,
+    strange_findings,
+)
+from sos_actors.app.credentials import UpstoxLogin, account_of, read_login
 from sos_actors.config import Config, Trust
 from sos_actors.errors import ConfigError
 from sos_actors.market.calendar import Calendar
@@ -101,7 +109,7 @@ class Doctor:
             return Verdict(True, "GO, as far as can be told offline: nobody was asked", True, None)
         warnings = [finding for finding in self.found if finding.status is Status.WARN]
         told = f", with {len(warnings)} warning{'s' * (len(warnings) != 1)}" if warnings else ""
-        invented = [finding.text for finding in warnings if finding.name == ADDRESSES]
+        invented = [finding.text for finding in warnings if finding.name in (ADDRESSES, STRANGER)]
         return Verdict(True, ". ".join([f"GO{told}", *invented]), True, True)
 
     def _all(self) -> Iterator[Finding]:
@@ -113,7 +121,7 @@ class Doctor:
         now = self.clock()
         login: UpstoxLogin | ConfigError
         try:
-            login = self._login = read_login()
+            login = self._login = read_login(account_of(config.upstox.rest_url))
         except ConfigError as error:
             login = error
         network = None if self.offline else Examinations(self._examinations(config), self.vendors_s)
@@ -126,7 +134,8 @@ class Doctor:
         groups = {group: [one for one in asked if one.group == group] for group in (LOGIN, VENDORS, ORDERS)}
         yield login_finding(login, self.calendar, now)
         yield from groups[LOGIN]
-        yield addresses_finding(config, self.is_simulated, logged_in=self.is_logged_in)
+        yield addresses_finding(config, self.is_simulated)
+        yield from strange_findings(config)
         yield from groups[VENDORS]
         yield from groups[ORDERS]
         yield _no_orders()

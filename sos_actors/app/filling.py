@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sos_actors.app.board import day_start
-from sos_actors.app.credentials import read_login
+from sos_actors.app.credentials import account_of, read_login
 from sos_actors.app.ingest.ingesting import ingest
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.ingest.request import HistorySources, IngestReport, IngestRequest
@@ -45,14 +45,19 @@ def origin_of(config: Config) -> Origin:
     return "simulated" if any(urlsplit(url).hostname in LOOPBACK for url in urls) else "real"
 
 
+def own_folder(config: Config) -> Path:
+    """Where the trader's own store lies; what a simulator of theirs gave lies apart from real data."""
+    folder = config.paths.data_dir
+    return folder if origin_of(config) == "real" else folder / "simulated" / "attached"
+
+
 def is_logged_in(config: Config) -> bool:
     """Whether the real vendors can be asked.
 
     Raises:
         ConfigError: the stored login cannot be read.
     """
-    del config
-    return read_login().is_valid(wall_time())
+    return read_login(account_of(config.upstox.rest_url)).is_valid(wall_time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Filling:
     Attributes:
         seed: of the simulated market; None for real data.
         now: what time it is for the vendors.
+        wanted: whether the simulated market was asked for.
     """
 
     config: Config
@@ -70,6 +76,7 @@ class Filling:
     seed: int | None
     now: Clock
     _open: ExitStack
+    wanted: bool = False
 
     @property
     def simulated(self) -> bool:
@@ -83,10 +90,8 @@ class Filling:
             return ""
         if self.seed is None:
             return "SIMULATED DATA: a vendor of the configuration is this machine.\n"
-        return (
-            f"SIMULATED DATA: nobody is logged in to Upstox ('sos login'), or it was asked for: a seeded model made "
-            f"this up (seed {self.seed}).\n"
-        )
+        why = "it was asked for" if self.wanted else "nobody is logged in to Upstox ('sos login')"
+        return f"SIMULATED DATA: {why}, so a seeded model made this up (seed {self.seed}).\n"
 
     def fill(
         self, symbols: Sequence[str], days: Sequence[date], warm_up: Sequence[date], calendar: Calendar,
@@ -101,14 +106,18 @@ class Filling:
         request = IngestRequest(
             symbols, days, warm_up, full_options, force, min_days_to_expiry=self.config.options.min_days_to_expiry
         )
+        aside = self.store.set_aside_damaged() if force else []
         tolerance = Fraction(self.config.trust.price_tolerance)
-        return ingest(self.store, self._connect, request, calendar, self.config.ingest, self.now, progress, tolerance)
+        report = ingest(self.store, self._connect, request, calendar, self.config.ingest, self.now, progress, tolerance)
+        for path in aside:
+            report.note(f"A damaged month was set aside as {path}.")
+        return report
 
     def _connect(self) -> HistorySources:
         from sos_actors.app.simulated import SimulatorProcess  # imports that most runs never need
         from sos_actors.app.vendors import connect_vendors
 
-        config, token = self.config, read_login().token
+        config, token = self.config, read_login(account_of(self.config.upstox.rest_url)).token
         if self.seed is not None:
             process = self._open.enter_context(SimulatorProcess(self.seed, self.now(), speed=0.0))
             config, token = process.config_for(config), process.token
@@ -133,9 +142,9 @@ def open_filling(config: Config, days: Sequence[date], simulated: bool = False) 
             seed = config.simulation.seed
             folder, evening = simulated_folder(config.paths.data_dir, seed), _evening(days[-1])
             store = Store.open(folder, origin="simulated", commit_rows=config.store.commit_rows)
-            filling = Filling(config, stack.enter_context(store), folder, seed, lambda: evening, stack)
+            filling = Filling(config, stack.enter_context(store), folder, seed, lambda: evening, stack, simulated)
         else:
-            folder = config.paths.data_dir
+            folder = own_folder(config)
             store = Store.open(folder, origin=origin_of(config), commit_rows=config.store.commit_rows)
             filling = Filling(config, stack.enter_context(store), folder, None, wall_time, stack)
         yield filling
@@ -144,7 +153,7 @@ def open_filling(config: Config, days: Sequence[date], simulated: bool = False) 
 def _may_ask(config: Config) -> bool:
     if is_logged_in(config):
         return True
-    login = read_login()
+    login = read_login(account_of(config.upstox.rest_url))
     if login.token:
         message = f"The token ended at {spoken(login.expires)} in India. Run 'sos login', or add --simulated."
         raise TokenRefusedError("upstox", message)

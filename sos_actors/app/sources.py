@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from sos_actors.app.backtest import warm_up_days
 from sos_actors.app.board import DAY_NS, day_start
-from sos_actors.app.filling import INSTRUMENTS, is_logged_in, open_filling, origin_of
+from sos_actors.app.filling import INSTRUMENTS, is_logged_in, open_filling, origin_of, own_folder, simulated_folder
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.ingest.request import IngestRequest, gap_lines
 from sos_actors.app.ingest.whole import missing_days
@@ -68,7 +69,7 @@ class SourceWishes:
 
 def has_store(config: Config) -> bool:
     """Whether the trader has a store of real data."""
-    return (config.paths.data_dir / MASTER).is_file()
+    return (own_folder(config) / MASTER).is_file()
 
 
 def symbol_master(config: Config) -> SymbolMaster:
@@ -79,11 +80,11 @@ def symbol_master(config: Config) -> SymbolMaster:
     Raises:
         DataError: the list cannot be read.
     """
-    listed = config.paths.data_dir / INSTRUMENTS
+    listed = own_folder(config) / INSTRUMENTS
     master = upstox_master(listed) if listed.is_file() else default_master()
     names = [entry.short_name for entry in LISTED]
     if has_store(config):
-        with _open(config.paths.data_dir, config)[0] as store:
+        with _open(own_folder(config), config)[0] as store:
             stored = [symbol for symbol in store.candle_symbols() if symbol.startswith(f"NSE|{Segment.EQ}|")]
         names += [short_name_of(symbol) for symbol in stored]
     known = {instrument.symbol for instrument in master}
@@ -131,14 +132,14 @@ class _Filler:
         """The trader's own store, None when it has nothing of what is asked and may not be filled."""
         logged_in = is_logged_in(self.config)
         notes = self._fill_real() if logged_in and self.wishes.backfill else []
-        store, writable = _open(self.config.paths.data_dir, self.config)
+        store, writable = _open(own_folder(self.config), self.config)
         try:
             present = {one.short_name: set(store.candle_days(one.symbol)) for one in self.instruments}
             if not logged_in and not any(present.values()) and not store.damaged and not self._has_chain(store):
                 store.close()
                 return None
             if not writable:
-                notes.append(f"{self.config.paths.data_dir} cannot be written: this run is not kept.")
+                notes.append(f"{own_folder(self.config)} cannot be written: this run is not kept.")
             return self._checked(store, present, notes, writable)
         except BaseException:
             store.close()
@@ -153,7 +154,7 @@ class _Filler:
             lines = "; ".join(f"{name}: {_listed(absent)}" for name, absent in missing.items())
             told = " ".join(["", *notes, *(str(error) for error in store.damaged)])
             raise MissingDataError(
-                f"The store in {self.config.paths.data_dir} lacks sessions. {lines}. Import them with "
+                f"The store in {own_folder(self.config)} lacks sessions. {lines}. Import them with "
                 f"'sos ingest --file …', log in to Upstox ('sos login') to have them fetched, choose other dates, or "
                 f"add --skip-missing (the days there are) or --simulated (an invented market).{told}"
             )
@@ -190,8 +191,10 @@ class _Filler:
     def simulated(self) -> Source:
         """The simulated market, filled as far as it is not whole."""
         warm_up = warm_up_days(self.calendar, self.days[0])
+        request = IngestRequest(self._symbols(), self.days, warm_up)
+        if (found := self._filled_before(request)) is not None:
+            return found
         with open_filling(self.config, self.days, simulated=True) as filling:
-            request = IngestRequest(self._symbols(), self.days, warm_up)
             if not self.wishes.backfill and (missing := missing_days(filling.store, request)):
                 raise self._not_filled(missing)
             report = filling.fill(request.symbols, self.days, warm_up, self.calendar, self.progress)
@@ -202,6 +205,18 @@ class _Filler:
                     raise MissingDataError(f"The simulated market has no candles of {one.short_name}. {told}")
         store = Store.open(folder, origin="simulated", commit_rows=self.config.store.commit_rows)
         return Source(store, self.days, seed, gap_lines(report), True)
+
+    def _filled_before(self, request: IngestRequest) -> Source | None:
+        """The simulated market, if it is whole and its folder can only be read."""
+        seed = self.config.simulation.seed
+        folder = simulated_folder(self.config.paths.data_dir, seed)
+        if not (folder / MASTER).is_file() or os.access(folder, os.W_OK):
+            return None
+        store = Store.open(folder, read_only=True)
+        if missing_days(store, request):
+            store.close()
+            return None
+        return Source(store, self.days, seed, [f"{folder} cannot be written: this run is not kept."], False)
 
     def _not_filled(self, missing: Sequence[date]) -> MissingDataError:
         """Why nothing is run without filling in what is missing; the days asked for are named first."""

@@ -17,16 +17,27 @@ else:
 class CommandParser(argparse.ArgumentParser):
     """Keeps the line breaks of examples, takes no abbreviated flags, and suggests the nearest flag to a wrong one."""
 
+    hushed = ""
+    """What is said instead of repeating words that do not belong there, where such a word may be a secret."""
+
     def __init__(self, **settings: Any) -> None:
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Print usage and the complaint, exit with 2."""
+        message = self._without_secrets(message) if self.hushed else message
         wrong = message.removeprefix("unrecognized arguments: ")
         if wrong != message and wrong.startswith("-"):
             message += nearest(wrong.split()[0].split("=")[0], self.flags())
         super().error(message)
+
+    def _without_secrets(self, message: str) -> str:
+        wrong = message.removeprefix("unrecognized arguments: ")
+        if wrong != message:
+            flags = [word.partition("=")[0] for word in wrong.split() if word.startswith("--")]
+            return f"unrecognized arguments: {' '.join(flags)}" if flags else self.hushed
+        return self.hushed if "ignored explicit argument" in message else message
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As the parent does, but a subcommand complains of its own wrong flags, since it knows the right ones."""

@@ -9,12 +9,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from sos_actors.app.backtest import Backtest, BacktestRequest, run_backtest, session_days
+from sos_actors.app.backtest import Backtest, BacktestRequest, latest_sessions, run_backtest, session_days
 from sos_actors.app.document import make_document, with_candles
+from sos_actors.app.filling import own_folder
 from sos_actors.app.reports.report import render_report
 from sos_actors.app.sources import Source, SourceWishes, has_store, open_source, symbol_master
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
@@ -27,7 +28,7 @@ from sos_actors.errors import MissingDataError, StoreError, UnknownSymbolError, 
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.instruments import Instrument, SymbolMaster
 from sos_actors.market.symbols import is_contract_name, parse_contract_symbol
-from sos_actors.runtime.clock import utc_text
+from sos_actors.runtime.clock import indian_day, utc_text, wall_time
 from sos_actors.store.database import Store
 from sos_actors.store.records import RunRecord
 
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     """Run the command; 0 when it ran, whatever the result was."""
     calendar = Calendar.default()
     master = symbol_master(config)
-    instruments = _distinct([asked_instrument(master, name) for name in args.symbol or [DEFAULT_SYMBOL]])
+    instruments = distinct([asked_instrument(master, name) for name in args.symbol or [DEFAULT_SYMBOL]])
     if args.report is not None:
         _check_writable(args.report)
     days = asked_days(args, config, instruments[0], calendar)
@@ -100,33 +101,31 @@ def asked_instrument(master: SymbolMaster, name: str) -> Instrument:
         raise UsageError(f"--symbol: {error}") from error
 
 
-def _distinct(instruments: Sequence[Instrument]) -> list[Instrument]:
+def distinct(instruments: Sequence[Instrument]) -> list[Instrument]:
+    """Each instrument once, in the order they were named."""
     return list({instrument.symbol: instrument for instrument in instruments}.values())
 
 
 def asked_days(args: argparse.Namespace, config: Config, instrument: Instrument, calendar: Calendar) -> list[date]:
-    """The sessions of ``--from-date`` and ``--to-date``; without either the last ones of the store.
+    """The sessions of ``--from-date`` and ``--to-date``; without either the last ones.
 
     Raises:
-        UsageError: the dates name no session, or there are none in the store to choose.
+        UsageError: the dates name no session.
     """
     if args.from_date is None and args.to_date is None:
-        return _latest(config, instrument)
+        return _latest(config, instrument, calendar, simulated=args.simulated)
     first = args.from_date or args.to_date
     return session_days(calendar, first, args.to_date or first)
 
 
-def _latest(config: Config, instrument: Instrument) -> list[date]:
-    """The last sessions the store has, when no dates were given."""
-    if has_store(config):
-        with Store.open(config.paths.data_dir, read_only=True) as store:
+def _latest(config: Config, instrument: Instrument, calendar: Calendar, *, simulated: bool) -> list[date]:
+    """The last sessions the store has, when no dates were given, else the last ones there were."""
+    if has_store(config) and not simulated:
+        with Store.open(own_folder(config), read_only=True) as store:
             days = sorted(store.candle_days(instrument.symbol))[-DEFAULT_SESSIONS:]
         if days:
             return days
-    raise UsageError(
-        f"The store in {config.paths.data_dir} has no sessions of {instrument.short_name}, so say which dates you "
-        "mean: --from-date 2026-01-12 --to-date 2026-01-16 runs on a simulated market."
-    )
+    return latest_sessions(calendar, indian_day(wall_time()) - timedelta(days=1), DEFAULT_SESSIONS)
 
 
 def _check_writable(report: Path) -> None:

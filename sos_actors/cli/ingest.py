@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sos_actors.app.backtest import session_days
+from sos_actors.app.backtest import latest_sessions, session_days
 from sos_actors.app.filling import Filling, open_filling
 from sos_actors.app.ingest.request import IngestReport, gap_lines
 from sos_actors.app.sources import symbol_master
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
-from sos_actors.cli.backtest import DEFAULT_SYMBOL, asked_instrument
+from sos_actors.cli.backtest import DEFAULT_SYMBOL, asked_instrument, distinct
 from sos_actors.cli.ingest_files import add_flags, import_files
 from sos_actors.cli.progress import Progress
 from sos_actors.config import Config
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
         return _with_files(args, config)
     calendar = Calendar.default()
     master = symbol_master(config)
-    instruments = [asked_instrument(master, name) for name in args.symbol or [DEFAULT_SYMBOL]]
+    instruments = distinct([asked_instrument(master, name) for name in args.symbol or [DEFAULT_SYMBOL]])
     days = _days(args, calendar)
     with Progress("Ingesting", unit="parts") as progress, open_filling(config, days, args.simulated) as filling:
         report = _ingest(filling, instruments, days, calendar, args, progress)
@@ -95,13 +95,12 @@ def _days(args: argparse.Namespace, calendar: Calendar) -> list[date]:
         UsageError: the dates name no session.
     """
     today = indian_day(wall_time())
+    for flag, day in (("--from-date", args.from_date), ("--to-date", args.to_date)):
+        if day is not None and day > today:
+            raise UsageError(f"{flag} {day}: that day is still to come.")
     if args.from_date is not None:
         return session_days(calendar, args.from_date, args.to_date or max(today, args.from_date))
-    last = args.to_date or today
-    days = [last] if calendar.is_session(last) else []
-    while len(days) < DEFAULT_SESSIONS:
-        days.insert(0, calendar.previous_session(days[0] if days else last))
-    return days
+    return latest_sessions(calendar, args.to_date or today, DEFAULT_SESSIONS)
 
 
 def _ingest(
@@ -123,14 +122,14 @@ def _show(
     days: Sequence[date],
 ) -> None:  # fmt: skip
     if args.json:
-        print(json.dumps(_document(filling, report, days), ensure_ascii=False, indent=1))
+        print(json.dumps(_document(filling, report, instruments, days), ensure_ascii=False, indent=1))
         return
     names = ", ".join(instrument.short_name for instrument in instruments)
     print(f"{filling.headline}{names}, {days[0]} to {days[-1]}, {len(days)} sessions, into {filling.folder}")
     for what, rows in report.rows.items():
         print(f"  {rows:>11,}  {what}")
     for source, rows in sorted(report.sources.items()):
-        print(f"  {rows:>11,}  rows from {source}")
+        print(f"  {rows:>11,}  {_said(source)}")
     if report.skipped:
         print(f"  {report.skipped:>11,}  parts were whole already")
     for note in report.notes:
@@ -143,12 +142,21 @@ def _show(
         if len(lines) > SHOWN_GAPS:
             print(f"  … and {len(lines) - SHOWN_GAPS} more; --json lists all.")
     else:
-        print("Nothing is missing.")
+        print("Nothing of these sessions is missing.")
 
 
-def _document(filling: Filling, report: IngestReport, days: Sequence[date]) -> dict[str, Any]:
+def _said(source: str) -> str:
+    """Rows of ``upstox candles`` were computed here, those of ``upstox`` came as they are."""
+    vendor, computed, _ = source.partition(" candles")
+    return f"computed from candles of {vendor}" if computed else f"from {vendor}"
+
+
+def _document(
+    filling: Filling, report: IngestReport, instruments: Sequence[Instrument], days: Sequence[date]
+) -> dict[str, Any]:
     return {
         "simulated": filling.simulated,
+        "symbols": [instrument.short_name for instrument in instruments],
         "folder": str(filling.folder),
         "sessions": [str(day) for day in days],
         "rows": report.rows,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sos_actors.app.filling import origin_of
+from sos_actors.app.filling import origin_of, own_folder
 from sos_actors.app.imports.importing import import_file
 from sos_actors.app.imports.report import ImportOptions, ImportReport
 from sos_actors.app.sources import symbol_master
@@ -66,7 +66,7 @@ def import_files(args: argparse.Namespace, config: Config) -> int:
         if not path.is_file():
             raise UsageError(f"--file {path}: there is no such file.")
     calendar, master = Calendar.default(), symbol_master(config)
-    with Store.open(config.paths.data_dir, origin=origin_of(config), commit_rows=config.store.commit_rows) as store:
+    with Store.open(own_folder(config), origin=origin_of(config), commit_rows=config.store.commit_rows) as store:
         if args.force:
             for aside in store.set_aside_damaged():
                 print(f"sos: a damaged month was set aside as {aside}", file=sys.stderr)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sos_actors.app.credentials import UpstoxLogin, credentials_path, forget, read_login, write_login
+from sos_actors.app.credentials import UpstoxLogin, account_of, credentials_path, forget, read_login, write_login
 from sos_actors.app.login import DEFAULT_REDIRECT, PATIENCE_S, RedirectListener, code_of, new_state
 from sos_actors.cli.arguments import Subparsers, new_command
 from sos_actors.cli.table import printable
@@ -43,17 +43,19 @@ def add_parser(subparsers: Subparsers) -> None:
         "Upstox's tokens end every night at 03:30 in India. This opens Upstox's own page in the browser, waits for it "
         f"to come back to {DEFAULT_REDIRECT} (register that address with your app at Upstox, or name another with "
         "--redirect), and keeps the token in a file only you can read, outside the checkout: SOS_SECRETS, else "
-        "~/.config/sos/credentials.json. A token is kept only when it works.\n\n"
+        "~/.config/sos/credentials.json. A token is kept only when it works, and only used at "
+        "the address it was made at: a login at a simulator leaves the real one alone.\n\n"
         f"The app's API key and secret are asked for once and kept beside it. Those of {KEY} and {HUSH} come first and "
         "are never written down. Secrets are not taken from the command line, where other users of the machine would "
         "see them.",
         EXAMPLE,
     )  # fmt: skip
+    parser.hushed = "the token is asked for, not given on the command line"
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--paste", action="store_true", help="print the address, then paste where the browser ended")
     way.add_argument("--token", action="store_true", help="paste a token instead of logging in")
     way.add_argument("--status", action="store_true", help="say who is logged in and until when; 1 when nobody is")
-    way.add_argument("--forget", action="store_true", help="end the token at Upstox and delete everything kept")
+    way.add_argument("--forget", action="store_true", help="end the token at Upstox and delete what is kept of it")
     parser.add_argument("--redirect", metavar="URL", help=f"as registered with the app (default {DEFAULT_REDIRECT})")
 
 
@@ -61,12 +63,13 @@ def run(args: argparse.Namespace, config: Config) -> int:
     """Log in; 0 when there is a token that works."""
     if args.redirect and (args.token or args.status or args.forget):
         raise UsageError("--redirect is for logging in through a browser: leave it out here.")
+    account = account_of(config.upstox.rest_url)
     if args.status:
-        return _status(read_login())
+        return _status(read_login(account), _simulated(config))
     if args.forget:
         return _forget(config)
     try:
-        return _log_in(args, config, read_login())
+        return _log_in(args, config, read_login(account))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Stopped; nobody was logged in, and what was stored is unchanged.") from None
 
@@ -79,11 +82,12 @@ def _log_in(args: argparse.Namespace, config: Config, stored: UpstoxLogin) -> in
             token = Secret(_asked("Token: "))
             grant, kept = TokenGrant(token, token_end(token, wall_time()), ""), stored
         else:
-            login, kept = _app(stored, args.redirect, os.environ)
-            grant = _through_browser(args, config, connection, login)
+            app, kept = _app(stored, args.redirect, os.environ)
+            grant = _through_browser(args, config, connection, app)
         connection.set_token(grant.token)
         user = printable(UpstoxAccount(connection).profile().user_id)
-    path = write_login(replace(kept, token=grant.token, expires=int(grant.expires), user=user))
+    login = replace(kept, token=grant.token, expires=int(grant.expires), user=user)
+    path = write_login(account_of(config.upstox.rest_url), login)
     print(f"Logged in as {user}; the token ends {_ist(int(grant.expires))}. Kept in {path}.")
     return 0
 
@@ -151,21 +155,29 @@ def _asked(prompt: str) -> str:
     return text
 
 
-def _status(login: UpstoxLogin) -> int:
+def _simulated(config: Config) -> str:
+    """What must stand before anything said of a login that is no real one; empty before a real one."""
+    url = config.upstox.rest_url
+    return f"SIMULATED, at {url}: " if is_loopback(url) else ""
+
+
+def _status(login: UpstoxLogin, simulated: str) -> int:
     if login.is_valid(wall_time()):
-        print(f"Logged in as {printable(login.user) or 'an unknown user'}; the token ends {_ist(login.expires)}.")
+        user = printable(login.user) or "an unknown user"
+        print(f"{simulated}Logged in as {user}; the token ends {_ist(login.expires)}.")
         return 0
     if login.token:
-        print(f"The token ended {_ist(login.expires)}. Run 'sos login'.")
+        print(f"{simulated}The token ended {_ist(login.expires)}. Run 'sos login'.")
     else:
-        print("Nobody is logged in. Run 'sos login'.")
+        print(f"{simulated}Nobody is logged in. Run 'sos login'.")
     return 1
 
 
 def _forget(config: Config) -> int:
-    """Delete what is kept, also what cannot be read."""
+    """Delete what is kept of this address, also what cannot be read."""
+    account = account_of(config.upstox.rest_url)
     try:
-        login = read_login()
+        login = read_login(account)
     except ConfigError as error:
         print(f"sos: {error}", file=sys.stderr)
         login = UpstoxLogin()
@@ -175,7 +187,13 @@ def _forget(config: Config) -> int:
                 logout(connection)
         except (VendorError, ConfigError) as error:
             print(f"sos: the token could not be ended at Upstox: {error}", file=sys.stderr)
-    print(f"Deleted {credentials_path()}." if forget() else "There was nothing to forget.")
+    told = _simulated(config)
+    if not forget(account):
+        print(f"{told}There was nothing to forget.")
+    elif credentials_path().exists():
+        print(f"{told}Deleted from {credentials_path()}; logins at other addresses stay.")
+    else:
+        print(f"{told}Deleted {credentials_path()}.")
     return 0
 
 

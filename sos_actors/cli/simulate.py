@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import date, time
@@ -16,16 +17,17 @@ from pathlib import Path
 from sos_actors.app.simulated import address_settings
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
 from sos_actors.config import Config, load_config
-from sos_actors.errors import MarketRuleError, UsageError
+from sos_actors.errors import MarketRuleError, MissingDataError, UsageError
 from sos_actors.market.calendar import Calendar
 from sos_actors.runtime.clock import indian_day, wall_time
 from sos_actors.simulator.clock import SimulatedClock
+from sos_actors.simulator.control import FAULT_EXAMPLE
 from sos_actors.simulator.faults import VENDORS
 from sos_actors.simulator.model_market import ModelMarket
 from sos_actors.simulator.moments import moment_of, read_time, spoken
-from sos_actors.simulator.script import Script, read_script, read_speed
+from sos_actors.simulator.script import EXAMPLE, Script, read_script, read_speed
 from sos_actors.simulator.server import SimulatorServer, make_apps
-from sos_actors.simulator.upstox.tokens import FIRST_TOKEN
+from sos_actors.simulator.upstox.tokens import FIRST_TOKEN, expiry_of
 from sos_actors.simulator.view import MarketView
 from sos_actors.simulator.world import Strictness, World
 from sos_actors.types import Segment
@@ -35,6 +37,20 @@ PORTS = (*VENDORS, "control", "tunnel")
 """Their ports follow one another from ``--port`` on."""
 STATUS_EVERY_S = 60.0
 _HIGHEST_PORT = 65_535
+_MORE_HELP = f"""
+
+script (--script FILE): a JSON list of actions, each done once when the simulated
+clock reaches its "at" (a time of the session begun in, or a day and a time). An
+action has one of "fault", "clear" (take all faults back), "speed" and "strictness"
+(which of the vendors' rules are held). As an example, a file faults.json:
+{textwrap.indent(EXAMPLE, "  ")}
+control port: takes the same at any moment, over HTTP. "curl http://127.0.0.1:PORT/"
+lists the routes, the bodies and the kinds of faults.
+
+tunnel (--tunnel): a proxy for programs that know the vendors by their real names only,
+such as a vendor's own library: start them with https_proxy=http://127.0.0.1:PORT. Its
+certificate is signed by nobody; a program that checks certificates refuses it.
+"""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -42,11 +58,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = new_command(
         subparsers, "simulate",
         "Run a simulated market: Upstox, TradingView, NSE and Trendlyne on this machine.\n\n"
-        "One market stands behind all four: invented from a seed, or a stored day replayed. Runs until Ctrl-C. The "
-        "control port takes faults and moves the clock; nothing leaves this machine, and no money is involved.",
+        "One market stands behind all four: invented from a seed, or a stored day replayed.\n"
+        "Runs until Ctrl-C. The control port takes faults and moves the clock; nothing leaves this\n"
+        "machine, and no money is involved.",
         "sos simulate --date 2026-01-13 --at 10:30 --speed 10\n"
         "sos simulate --step --script faults.json",
     )  # fmt: skip
+    parser.epilog = f"{parser.epilog}{_MORE_HELP}"
     parser.add_argument("--date", type=a_date, metavar="DAY", help="session to begin in; default the last one")
     parser.add_argument("--at", type=_a_time, default=time(9, 15), metavar="HH:MM", help="time in India (09:15)")
     parser.add_argument("--speed", type=_a_speed, metavar="N", help="simulated seconds a second (default 1)")
@@ -55,9 +73,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--replay", type=a_date, metavar="DAY", help="the market of a day in your own store instead")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, metavar="N",
-        help=f"first of {len(PORTS)} ports (default {DEFAULT_PORT}); 0 takes any that are free",
+        help=f"first of 5 ports, a sixth with --tunnel (default {DEFAULT_PORT}); 0 takes any that are free",
     )  # fmt: skip
-    parser.add_argument("--script", type=Path, metavar="FILE", help="JSON: faults and more at simulated times")
+    parser.add_argument("--script", type=Path, metavar="FILE", help="JSON: faults and more at their times; see below")
     parser.add_argument("--no-rate-limits", action="store_true", help="never answer 429")
     parser.add_argument("--tunnel", action="store_true", help="also a proxy that leads the vendors' names here, TLS")
     parser.add_argument("--embedded", action="store_true", help=argparse.SUPPRESS)
@@ -157,7 +175,14 @@ def _market(args: argparse.Namespace, config: Config, stack: ExitStack) -> Marke
     from sos_actors.app.stored_market import StoredMarket
     from sos_actors.store.database import Store
 
-    store = stack.enter_context(Store.open(config.paths.data_dir, read_only=True))
+    folder = config.paths.data_dir
+    try:
+        store = stack.enter_context(Store.open(folder, read_only=True))
+    except MissingDataError as error:
+        raise UsageError(
+            f"There is no store of your own in {folder}, so there is nothing to replay: bring a session in with "
+            "'sos ingest'."
+        ) from error
     return StoredMarket(store, calendar, symbol_master(config), args.replay)
 
 
@@ -228,15 +253,24 @@ def _status(world: World) -> str:
 
 
 def _welcome(world: World, addresses: dict[str, str]) -> str:
-    """What the trader needs to know, with settings to paste."""
+    """What the trader needs to know, with a configuration to save."""
     pace = f"speed {world.clock.speed:g}" if world.clock.speed else "standing still"
     lines = [f"A simulated market ({world.market.description}) at {spoken(world.clock.now())}, {pace}.", ""]
     lines += [f"  {name:<12} {address}" for name, address in addresses.items()]
-    lines += ["", "For conf/sos.toml, or a file of its own for --config:", ""]
+    lines += [
+        "", "Save as sim.toml and use --config sim.toml. It is a complete file of its own, keys left out have their",
+        "defaults; conf/sos.toml has these sections already and must not have them twice.", "",
+    ]  # fmt: skip
     for section, settings in address_settings(addresses).items():
         lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items()), ""]
-    lines += [f"Its Upstox takes the token {FIRST_TOKEN!r}, or a login of its own at {addresses['upstox']}."]
+    lines += [
+        f"Its Upstox takes the token {FIRST_TOKEN!r}, or a login of its own at {addresses['upstox']}. The token is",
+        f"valid until {spoken(expiry_of(world.clock.now()))}, the next simulated 03:30, or until it is logged out.",
+        "What is fetched from here lies in data_dir/simulated/attached, never with real data.",
+    ]
     if "tunnel" in addresses:
         lines += [f"For the vendors' own libraries, in their process only: https_proxy={addresses['tunnel']}"]
-    lines += [f"Control: {addresses['control']}/status. Ctrl-C ends it."]
+    control = addresses["control"]
+    lines += [f"Control: curl {control}/ lists what it takes. A fault, for example:"]
+    lines += [f"  curl -d '{FAULT_EXAMPLE}' {control}/faults", "Ctrl-C ends it."]
     return "\n".join(lines)

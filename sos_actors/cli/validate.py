@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from sos_actors.app.addresses import strange_addresses
 from sos_actors.cli.arguments import Subparsers, new_command
 from sos_actors.cli.strategies import checked_files
 from sos_actors.config import Config, load_config
@@ -43,6 +44,8 @@ def run(args: argparse.Namespace, default: Config) -> int:
         print(finding.render())
     if config_error:
         print(config_error)
+    for told in strange_addresses(config):
+        print(f"warning: {told}.")
     if not loaded:
         print(f"There are no strategy files (*.json) in {', '.join(str(path) for path in paths)}.")
     wrong = [file for file in loaded if file.errors]

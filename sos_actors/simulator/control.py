@@ -2,50 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import ast
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from sos_actors.runtime.clock import indian_day
-from sos_actors.simulator.faults import Fault
+from sos_actors.simulator.faults import VENDORS, Fault, FaultKind
 from sos_actors.simulator.moments import moment_of, read_moment, spoken
 from sos_actors.simulator.script import Script, read_speed, set_strictness
-from sos_actors.simulator.world import World
+from sos_actors.simulator.world import Strictness, World
 from sos_actors.types import NANOS_PER_SECOND
 
 LAST_REQUESTS = 100
+FAULT_EXAMPLE = '{"vendor": "nse", "kind": "html", "times": 3}'
+"""A body that ``POST /faults`` takes."""
+CLOCK_EXAMPLE = '{"step": 60}'
+"""A body that ``POST /clock`` takes."""
 _LONGEST_STEP_S = 366 * 86_400.0
+_Route: TypeAlias = tuple[str, str, Callable[[web.Request], Any], str]
+_FAULT_KEYS = """\
+  vendor   %s
+  kind     one of those below
+  path     pattern as of a shell (/api/*), matched against a request's path, or a
+           socket's channel: feed, portfolio, chart; default * (all)
+  skip     how many matching requests or frames pass before it strikes; default 0
+  times    how often it strikes; default null, without end
+  status   of status (an HTTP status, default 500) and close (a close code)
+  seconds  of delay and clock_skew; default 0
+"""
 
 
 def make_control_app(world: World, script: Script, addresses: Callable[[], Mapping[str, str]]) -> web.Application:
     """The application of the control port.
 
-    Routes: GET ``/status``; GET, POST ``/clock`` with ``at`` (``2026-01-13 10:30``, or UnixNanos), ``speed`` or
-    ``step`` (seconds); GET, POST, DELETE ``/faults`` and DELETE ``/faults/{id}``; GET ``/requests?last=N``; GET, POST
-    ``/strictness``. What is wrong is answered with 400 and ``{"error": sentence}``.
+    Routes: GET ``/`` and ``/help``, which list the others as plain text; GET ``/status``; GET, POST ``/clock`` with
+    ``at`` (``2026-01-13 10:30``, or UnixNanos), ``speed`` or ``step`` (seconds); GET, POST, DELETE ``/faults`` and
+    DELETE ``/faults/{id}``; GET ``/requests?last=N``; GET, POST ``/strictness``. What is wrong is answered with 400 and
+    ``{"error": sentence}``.
     """
     control = _Control(world, script, addresses)
     app = web.Application(middlewares=[_errors()])
-    app.router.add_get("/status", control.status)
-    app.router.add_get("/clock", control.clock)
-    app.router.add_post("/clock", control.set_clock)
-    app.router.add_get("/faults", control.faults)
-    app.router.add_post("/faults", control.add_fault)
-    app.router.add_delete("/faults", control.clear_faults)
-    app.router.add_delete("/faults/{id}", control.remove_fault)
-    app.router.add_get("/requests", control.requests)
-    app.router.add_get("/strictness", control.strictness)
-    app.router.add_post("/strictness", control.set_strictness)
+    app.router.add_get("/", control.help)
+    app.router.add_get("/help", control.help)
+    for method, path, handler, _ in control.routes():
+        if method == "GET":
+            app.router.add_get(path.partition("?")[0], handler)
+        else:
+            app.router.add_route(method, path, handler)
     return app
+
+
+def fault_meanings() -> dict[FaultKind, str]:
+    """What each kind of fault does, in a line: the texts below the members of ``FaultKind``."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(FaultKind)).body if isinstance(node, ast.ClassDef))
+    meanings = {}
+    for member, text in pairwise(body):
+        match member, text:
+            case ast.Assign(value=ast.Constant(value=str(kind))), ast.Expr(value=ast.Constant(value=str(told))):
+                meanings[FaultKind(kind)] = " ".join(told.replace("``", '"').split())
+    return meanings
+
+
+def _help(description: str, address: str, routes: Sequence[_Route]) -> str:
+    """What the control port takes, for a reader at a terminal."""
+    lines = [f"The control port of a simulated market ({description}).", ""]
+    lines += [f"  {method:<7}{path:<19}{told}" for method, path, _, told in routes]
+    lines += ["", 'Answers are JSON; what is wrong is answered with 400 and {"error": "..."}.']
+    lines += ["", "A fault has a vendor, a kind, and where they matter the others:"]
+    lines += (_FAULT_KEYS % ", ".join(VENDORS)).splitlines()
+    lines += ["", "Kinds of faults:"]
+    lines += [f"  {kind.value:<15}{meaning}" for kind, meaning in fault_meanings().items()]
+    lines += ["", "Examples:"]
+    lines += [f"  curl -d '{FAULT_EXAMPLE}' {address}/faults", f"  curl -d '{CLOCK_EXAMPLE}' {address}/clock"]
+    return "\n".join(lines) + "\n"
 
 
 class _Control:
     def __init__(self, world: World, script: Script, addresses: Callable[[], Mapping[str, str]]) -> None:
         self._world, self._script, self._addresses = world, script, addresses
+
+    def routes(self) -> list[_Route]:
+        """Method, path, handler, and a line for the reader, of everything but the help."""
+        clock = '{"at": "2026-01-13 10:30"} (or UnixNanos) or {"step": SECONDS}, {"speed": 10} with or without them'
+        rules = ", ".join(rule.name for rule in dataclasses.fields(Strictness))
+        return [
+            ("GET", "/status", self.status, "everything at a glance"),
+            ("GET", "/clock", self.clock, "what time it is, and how fast it runs"),
+            ("POST", "/clock", self.set_clock, clock),
+            ("GET", "/faults", self.faults, "the faults in force, with their ids"),
+            ("POST", "/faults", self.add_fault, f"{FAULT_EXAMPLE}; the keys are below"),
+            ("DELETE", "/faults", self.clear_faults, "take all back"),
+            ("DELETE", "/faults/{id}", self.remove_fault, "take one back"),
+            ("GET", "/requests?last=N", self.requests, f"what the vendors were asked last (N: {LAST_REQUESTS})"),
+            ("GET", "/strictness", self.strictness, "the vendors' rules that are held"),
+            ("POST", "/strictness", self.set_strictness, f'{{"rate_limits": false}}; one or more of {rules}'),
+        ]
+
+    async def help(self, _: web.Request) -> web.Response:
+        """What there is, as plain text."""
+        return web.Response(text=_help(self._world.market.description, self._addresses()["control"], self.routes()))
 
     async def status(self, _: web.Request) -> web.Response:
         """Everything at a glance."""

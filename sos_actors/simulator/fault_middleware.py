@@ -10,6 +10,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from email.utils import formatdate
 from zlib import crc32
 
 import numpy as np
@@ -19,6 +20,7 @@ from aiohttp.typedefs import Handler, Middleware
 from sos_actors.simulator.faults import Fault, FaultKind
 from sos_actors.simulator.request_log import AnsweredRequest
 from sos_actors.simulator.world import World
+from sos_actors.types import NANOS_PER_SECOND
 
 ERROR_BODY: web.AppKey[Callable[[int], tuple[bytes, str]]] = web.AppKey("ERROR_BODY")
 """Body and content type a vendor sends with an HTTP status; an application may set it."""
@@ -47,7 +49,7 @@ _GONE_CHECK_S = 0.02
 
 
 def fault_middleware(world: World, vendor: str) -> Middleware:
-    """The middleware of a vendor's application; also notes every request in ``world.requests``."""
+    """The middleware of a vendor's application; also tells the vendor's time as ``Date``, and notes every request."""
 
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -55,6 +57,8 @@ def fault_middleware(world: World, vendor: str) -> Middleware:
         try:
             response, withheld = await _with_faults(world, vendor, request, handler)
             status = 0 if withheld else response.status
+            if not response.prepared:  # a socket's head has gone out long ago
+                response.headers["Date"] = formatdate(world.now(vendor) // NANOS_PER_SECOND, usegmt=True)
         finally:
             asked = AnsweredRequest(world.clock.now(), vendor, request.method, request.path, status)
             world.requests.add(asked, _route(request))

@@ -15,6 +15,14 @@ from sos_actors.simulator.faults import Fault
 from sos_actors.simulator.moments import read_moment
 from sos_actors.simulator.world import Strictness, World
 
+EXAMPLE = """\
+[{"at": "10:05", "fault": {"vendor": "nse", "kind": "html", "times": 3}},
+ {"at": "10:30:15", "fault": {"vendor": "upstox", "kind": "drop", "path": "feed"}},
+ {"at": "11:00", "clear": true},
+ {"at": "11:00", "strictness": {"rate_limits": false}},
+ {"at": "2026-01-14 09:15", "speed": 60}]
+"""
+"""A script with every kind of action, as ``read_script`` reads it."""
 _ACTIONS = ("fault", "clear", "speed", "strictness")
 
 

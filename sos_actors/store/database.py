@@ -253,8 +253,9 @@ class Store:
         records.write_day(self._master, symbol, day, kind, record)
 
     def days(self, symbol: str, first: date, last: date, kind: str = "candles") -> dict[date, DayRecord]:
-        """The marks from ``first`` to ``last``, both included."""
-        return records.read_days(self._master, symbol, first, last, kind)
+        """The marks from ``first`` to ``last``, both included; those of a month whose file is gone do not count."""
+        found = records.read_days(self._master, symbol, first, last, kind)
+        return {day: record for day, record in found.items() if self._shards.exists(month_of(_day_start_s(day)))}
 
     def _read(
         self,

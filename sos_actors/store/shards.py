@@ -55,6 +55,10 @@ class Shards:
         names = (_NAME.fullmatch(path.name) for path in self._folder.glob("sos_timeseries_*.db"))
         return sorted((int(name[1]) - 1970) * 12 + int(name[2]) - 1 for name in names if name)
 
+    def exists(self, month: int) -> bool:
+        """Whether a month has a file."""
+        return self.path(month).is_file()
+
     def path(self, month: int) -> Path:
         """The file of a month."""
         return self._folder / f"sos_timeseries_{1970 + month // 12:04d}_{month % 12 + 1:02d}.db"

@@ -230,7 +230,22 @@ def translated(vendor: str, where: str, error: Exception) -> VendorError:
         return VendorAnswerError(vendor, f"{where} answers with a body that cannot be unpacked.")
     if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         return VendorUnreachableError(vendor, f"{where} does not prove who it is (TLS). Check the date and the proxy.")
-    return VendorUnreachableError(vendor, f"{where} cannot be reached ({type(error).__name__}).")
+    return VendorUnreachableError(vendor, f"{where} cannot be reached: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, in plain words."""
+    kinds = urllib3.exceptions
+    inner = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
+    cause = getattr(inner, "reason", None) or inner
+    if isinstance(cause, kinds.NameResolutionError):
+        return "the name is not known here. Check the network."
+    proxies = kinds.ProxyError, kinds.ProxySchemeUnknown, kinds.ProxySchemeUnsupported, requests.exceptions.ProxyError
+    if isinstance(cause, (*proxies, requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema)):
+        return "the proxy cannot be used. Check http_proxy and https_proxy."
+    if isinstance(cause, kinds.NewConnectionError):
+        return "the connection was refused. Check the address and the network."
+    return "the connection broke. Check the network."
 
 
 def is_loopback(url: str) -> bool:

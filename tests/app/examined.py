@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from sos_actors.app.checks.finding import Finding, Status
-from sos_actors.app.credentials import UpstoxLogin, write_login
+from sos_actors.app.credentials import UpstoxLogin, account_of, write_login
 from sos_actors.app.doctor import Doctor
 from sos_actors.app.simulated import config_for
 from sos_actors.app.strategy_files import validate_paths
@@ -70,7 +70,7 @@ class Machine:
     def log_in(self, monkeypatch: pytest.MonkeyPatch, token: str = FIRST_TOKEN, expires: int = TOMORROW) -> None:
         """Have logged in this morning."""
         file = self.folder / "credentials.json"
-        write_login(UpstoxLogin(Secret(token), expires, "SIM001"), file)
+        write_login(account_of(self.config.upstox.rest_url), UpstoxLogin(Secret(token), expires, "SIM001"), file)
         monkeypatch.setenv("SOS_SECRETS", str(file))
 
     @property

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from sos_actors.app.addresses import strange_addresses
 from sos_actors.app.checks.finding import Status
 from sos_actors.app.checks.vendors import VendorChecks
 from sos_actors.app.doctor import Doctor
+from sos_actors.config import Config
 from sos_actors.errors import ConfigError
 from sos_actors.market.calendar import Calendar
 from sos_actors.runtime.clock import wall_time
@@ -231,7 +233,7 @@ def test_simulated_vendors_are_called_that(machine: Machine, tmp_path: Path) -> 
     seen = machine.examined(is_simulated=is_loopback)
     assert seen["addresses"].text == "SIMULATED: all vendors"
     assert seen.line == "GO, with 1 warning. SIMULATED: all vendors"
-    assert f"stored as real data in {tmp_path / 'data'}" in seen["addresses"].advice
+    assert f"kept apart, in {tmp_path / 'data' / 'simulated' / 'attached'}" in seen["addresses"].advice
     assert seen["upstox"].text.startswith("SIMULATED at 127.0.0.1:")
     assert seen["clock"].status is Status.SKIPPED
     machine.settings["nse"] = {"url": "https://nse.invalid"}
@@ -239,6 +241,17 @@ def test_simulated_vendors_are_called_that(machine: Machine, tmp_path: Path) -> 
     mixed = machine.examined(is_simulated=is_loopback, offline=True)["addresses"].text
     assert mixed.startswith("SIMULATED: upstox, upstox orders, upstox instruments, tradingview scan")
     assert "nse" not in mixed
+
+
+def test_an_address_of_a_stranger_is_a_warning_with_its_host(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, None, {"upstox": {"rest_url": "https://evil.example.com/?secret"}})
+    seen = machine.examined(is_simulated=is_loopback, offline=True)
+    told = "upstox: evil.example.com is not Upstox's own address; the token would be sent there"
+    assert (seen["address"].status, seen["address"].text) == (Status.WARN, told)
+    assert seen["addresses"].text == "none is simulated"
+    assert strange_addresses(Config()) == []
+    machine.settings = {"nse": {"url": "https://www.nseindia.com.example.com"}}
+    assert strange_addresses(machine.config) == ["nse: www.nseindia.com.example.com is not NSE's own address"]
 
 
 def test_addresses_that_contradict_each_other_are_told(machine: Machine) -> None:

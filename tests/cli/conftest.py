@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.app.credentials import read_login
 from sos_actors.simulator.server import RunningSimulator, running
 from tests.cli.desk import CODE, HUSH, STORED_TOKEN, Desk
 from tests.simulator.markets import small_world
@@ -30,6 +29,6 @@ def desk(
     caplog.set_level(logging.DEBUG)
     desk = Desk(tmp_path, monkeypatch, capfd)
     yield desk
-    kept = read_login(desk.secrets).token.reveal() if desk.secrets.is_file() else ""
+    kept = desk.kept().token.reveal() if desk.secrets.is_file() else ""
     for secret in filter(None, (HUSH, STORED_TOKEN, CODE, kept)):
         assert secret not in desk.told + caplog.text

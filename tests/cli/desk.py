@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from sos_actors.app.credentials import UpstoxLogin, write_login
+from sos_actors.app.credentials import UpstoxLogin, account_of, read_login, write_login
 from sos_actors.cli import login as command
 from sos_actors.cli.main import main
 from sos_actors.types import Secret
@@ -35,6 +35,7 @@ class Desk:
         typed: what is typed next, unseen.
         prompts: what was asked for.
         shown: the addresses to log in at.
+        url: of Upstox, last time.
         out, err: what the last command printed.
         told: all that was printed.
     """
@@ -43,6 +44,7 @@ class Desk:
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         self.folder, self.secrets = folder, folder / "secrets" / "credentials.json"
+        self.url = ""
         self.typed: list[str | Callable[[], str]] = []
         self.prompts: list[str] = []
         self.shown: list[str] = []
@@ -60,6 +62,7 @@ class Desk:
 
     def run(self, url: str, *flags: str) -> int:
         """`sos login` with Upstox at an address."""
+        self.url = url
         config = self.folder / "sos.toml"
         settings = f'[upstox]\nrest_url = "{url}"\norder_url = "{url}"\nread_timeout_s = 2.0\n'
         config.write_text(settings, encoding="utf-8")
@@ -82,10 +85,15 @@ class Desk:
         self._monkeypatch.setenv("BROWSER", "of-the-test")
         self._monkeypatch.setattr(webbrowser, "open", opened)
 
-    def keep(self, **changes: object) -> None:
-        """Have logged in before."""
+    def keep(self, url: str, **changes: object) -> None:
+        """Have logged in before, at an address."""
         kept = UpstoxLogin(Secret(STORED_TOKEN), NOW + 1, "OLD1", "kept-key", Secret(HUSH))
-        write_login(replace(kept, **changes), self.secrets)  # type: ignore[arg-type]
+        self.url = url
+        write_login(account_of(url), replace(kept, **changes), self.secrets)  # type: ignore[arg-type]
+
+    def kept(self) -> UpstoxLogin:
+        """What is stored of the address last used."""
+        return read_login(account_of(self.url), self.secrets)
 
     def ended_at(self) -> str:
         """Log in at the address shown last, in a browser elsewhere; where that one ends."""

@@ -90,7 +90,6 @@ def test_the_report_is_one_file_that_needs_no_network(
         (["--symbol", "NIFTY 25600 CE 13 JAN 26", "--from-date", "2026-01-12"], 2, "Give its underlying"),
         (["--symbol", "NIFTY", "--from-date", "2026-01-12", "--report", "/nowhere/x.html"], 2, "/nowhere/x.html"),
         (["--symbol", "NIFTY", "--from-date", "2026-01-12", "--strategies", "/nowhere"], 1, "/nowhere"),
-        (["--symbol", "NIFTY"], 2, "--from-date"),
         (["--symbol", "NIFTY", "--form-date", "2026-01-12"], 2, "--from-date"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from sos_actors.app.checks.bounded import Examinations
 from sos_actors.app.checks.finding import Finding, Status
-from sos_actors.app.credentials import UpstoxLogin, write_login
+from sos_actors.app.credentials import UpstoxLogin, account_of, write_login
 from sos_actors.cli import doctor as command
 from sos_actors.cli.main import main
 from sos_actors.cli.table import Paint
@@ -24,15 +24,15 @@ SIMULATED_GO = "GO for the simulated market; NO-GO for Upstox: nobody is logged 
 
 
 @pytest.fixture
-def logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a token that lasts."""
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where logins are kept."""
     file = tmp_path / "credentials.json"
-    write_login(UpstoxLogin(Secret(PLANTED), 1 << 62, "AB1"), file)
     monkeypatch.setenv("SOS_SECRETS", str(file))
+    return file
 
 
-def unreachable(folder: Path) -> list[str]:
-    """A configuration whose vendors are at a port of this machine that refuses."""
+def unreachable(folder: Path, secrets: Path) -> list[str]:
+    """A configuration whose vendors are at a port of this machine that refuses, and a login there that lasts."""
     flags = configured(folder)
     path = Path(flags[1])
     port = free_port()
@@ -40,6 +40,7 @@ def unreachable(folder: Path) -> list[str]:
     for host in ("api.upstox.com", "api-hft.upstox.com", "scanner.tradingview.com", "www.nseindia.com"):
         text = text.replace(f"https://{host}", f"http://127.0.0.1:{port}")
     text = text.replace("https://smartoptions.trendlyne.com", f"http://127.0.0.1:{port}")
+    write_login(account_of(f"http://127.0.0.1:{port}"), UpstoxLogin(Secret(PLANTED), 1 << 62, "AB1"), secrets)
     path.write_text(text.replace("wss://data.tradingview.com", f"ws://127.0.0.1:{port}"), encoding="utf-8")
     return flags
 
@@ -66,9 +67,8 @@ def test_a_document_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert set(checks["token"]) == {"group", "name", "status", "text", "advice"}
 
 
-@pytest.mark.usefixtures("logged_in")
-def test_vendors_that_refuse_are_a_no_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", *unreachable(tmp_path), "--debug"]) == 1
+def test_vendors_that_refuse_are_a_no_go(tmp_path: Path, secrets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", *unreachable(tmp_path, secrets), "--debug"]) == 1
     said = capsys.readouterr()
     assert "FAIL    upstox            GET 127.0.0.1/v2/market/holidays: the connection was refused." in said.out
     assert said.out.splitlines()[-1].startswith("NO-GO for the real vendors: upstox: ")
@@ -84,15 +84,14 @@ def test_a_broken_configuration_is_a_no_go_and_told(tmp_path: Path, capsys: pyte
     assert said.splitlines()[-1].startswith("NO-GO: configuration: ")
 
 
-@pytest.mark.usefixtures("logged_in")
 def test_ctrl_c_stops_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, secrets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(_: Examinations) -> Iterator[Finding]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Examinations, "findings", interrupted)
-    assert main(["doctor", *unreachable(tmp_path)]) == 130
+    assert main(["doctor", *unreachable(tmp_path, secrets)]) == 130
     assert capsys.readouterr().err == "sos: Stopped; nothing was changed.\n"
     for thread in threading.enumerate():
         if thread.name.startswith("examine-"):

@@ -84,7 +84,6 @@ def test_what_kept_a_pattern_from_firing_is_counted(capsys: pytest.CaptureFixtur
         (["explain", "EARYL", *DAY], "No strategy has the pattern_id 'EARYL'. Did you mean EARLY?"),
         (["explain", "EARLY", *DAY, "--from-time", "9.30"], "'9.30' is not a time: write it like 09:30"),
         (["explain", "EARLY", *DAY, "--to-date", "2026-01-09"], "is after --to-date"),
-        (["explain", "EARLY"], "has no sessions of NIFTY, so say which dates you mean: --from-date"),
         (["explain", "EARLY", "--symbol", "NIFTTY"], "Did you mean NIFTY"),
     ],
 )

@@ -155,7 +155,7 @@ def test_the_second_run_asks_nobody(machine: Home) -> None:
     assert told["rows"] == {}
     assert told["skipped"] == 4
     assert stored_rows(machine.simulated) == rows
-    assert "Nothing is missing." in machine.run(*ONE).stdout
+    assert "Nothing of these sessions is missing." in machine.run(*ONE).stdout
 
 
 def test_nothing_to_do_starts_no_simulator(
@@ -205,7 +205,7 @@ def test_the_summary_can_be_read(machine: Home) -> None:
     lines = ended.stdout.splitlines()
     assert lines[0].startswith("SIMULATED DATA:")
     assert lines[1] == f"INFY, 2026-01-27 to 2026-01-28, 2 sessions, into {machine.simulated}"
-    assert lines[-1] == "Nothing is missing."
+    assert lines[-1] == "Nothing of these sessions is missing."
     assert "          750  candles" in lines
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from sos_actors.app.credentials import read_login
+from sos_actors.app.credentials import account_of
 from sos_actors.cli import login as command
 from sos_actors.simulator.server import RunningSimulator
 from sos_actors.simulator.upstox.tokens import FIRST_TOKEN
@@ -22,6 +22,7 @@ from tests.simulator.markets import moment
 from tests.vendors.scripted import Request, Step, reply, serving
 from tests.vendors.upstox.connected import good, refused
 
+NOBODY = "http://127.0.0.1:1"
 PROFILE = {"user_id": "AB\x1b[31m1", "is_active": True, "exchanges": ["NSE"], "products": ["I"]}
 
 
@@ -33,7 +34,7 @@ def test_a_login_through_the_browser(simulated_upstox: RunningSimulator, desk: D
     assert desk.out == f"Logged in as SIM001; the token ends 14 Jan 2026 03:30 IST. Kept in {desk.secrets}.\n"
     assert "Upstox is SIMULATED here" in desk.err
     assert desk.shown[0] in desk.err
-    login = read_login(desk.secrets)
+    login = desk.kept()
     assert (login.user, login.api_key, login.api_secret.reveal()) == ("SIM001", "my-key", HUSH)
     assert (login.redirect_url, login.expires) == (address, moment("2026-01-14 03:30"))
     assert [stat.S_IMODE(path.stat().st_mode) for path in (desk.secrets, desk.secrets.parent)] == [0o600, 0o700]
@@ -42,7 +43,7 @@ def test_a_login_through_the_browser(simulated_upstox: RunningSimulator, desk: D
 
     assert desk.run(simulated_upstox.addresses["upstox"]) == 0  # the next morning nothing is asked
     assert desk.prompts == ["API key of your Upstox app: ", "API secret: "]
-    again = read_login(desk.secrets)
+    again = desk.kept()
     assert again.token.reveal() != first
     assert replace(again, token=login.token, api_secret=login.api_secret) == login
 
@@ -64,13 +65,13 @@ def test_key_and_secret_of_the_environment_are_used_and_not_written_down(
 def test_a_kept_secret_is_not_used_with_another_key(
     simulated_upstox: RunningSimulator, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
     monkeypatch.setenv(command.KEY, "another-key")
     desk.typed = ["another-hush"]
     desk.browse(trader)
     assert desk.run(simulated_upstox.addresses["upstox"], "--redirect", redirect()) == 0
     assert desk.prompts == ["API secret: "]
-    login = read_login(desk.secrets)
+    login = desk.kept()
     assert (login.api_key, login.api_secret.reveal()) == ("kept-key", HUSH)
 
 
@@ -82,10 +83,10 @@ def code_in(address: str) -> str:
 def test_the_address_the_browser_ended_at_or_the_code_alone_is_pasted(
     simulated_upstox: RunningSimulator, desk: Desk, change: Callable[[str], str]
 ) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
     desk.typed = [lambda: change(desk.ended_at())]
     assert desk.run(simulated_upstox.addresses["upstox"], "--paste") == 0
-    assert read_login(desk.secrets).user == "SIM001"
+    assert desk.kept().user == "SIM001"
 
 
 @pytest.mark.parametrize(
@@ -101,17 +102,17 @@ def test_the_address_the_browser_ended_at_or_the_code_alone_is_pasted(
 def test_a_login_that_fails_changes_nothing_and_says_why(
     simulated_upstox: RunningSimulator, desk: Desk, change: Callable[[str], str], said: str, flags: tuple[str, ...]
 ) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
     desk.typed = [lambda: change(desk.ended_at())]
     assert desk.run(simulated_upstox.addresses["upstox"], "--paste", *flags) in (1, 2)
     assert said in desk.err
     assert ("Traceback" in desk.err) == bool(flags)
-    assert read_login(desk.secrets).token.reveal() == STORED_TOKEN
+    assert desk.kept().token.reveal() == STORED_TOKEN
     assert list(desk.secrets.parent.iterdir()) == [desk.secrets]
 
 
 def test_a_code_is_good_once(simulated_upstox: RunningSimulator, desk: Desk) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
     desk.typed = [CODE]
     assert desk.run(simulated_upstox.addresses["upstox"], "--paste") == 1
     said = desk.err
@@ -120,13 +121,13 @@ def test_a_code_is_good_once(simulated_upstox: RunningSimulator, desk: Desk) -> 
 
 
 def test_a_wrong_secret_is_told_without_it(desk: Desk) -> None:
-    desk.keep()
     desk.typed = [CODE]
     no = refused("UDAPI100068", f"Check your 'client_id': {HUSH} and {CODE} are wrong", 401)
     with serving([no]) as site:
+        desk.keep(site.url)
         assert desk.run(site.url, "--paste", "--debug") == 1
     assert "Compare API key, secret and redirect address" in desk.err
-    assert read_login(desk.secrets).token.reveal() == STORED_TOKEN
+    assert desk.kept().token.reveal() == STORED_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,6 @@ def test_a_wrong_secret_is_told_without_it(desk: Desk) -> None:
     ],
 )  # fmt: skip
 def test_a_token_that_does_not_work_is_not_kept(desk: Desk, answer: bytes) -> None:
-    desk.keep()
 
     def respond(request: Request) -> Step:
         if request.path.endswith("/token"):
@@ -146,22 +146,23 @@ def test_a_token_that_does_not_work_is_not_kept(desk: Desk, answer: bytes) -> No
 
     desk.typed = [CODE]
     with serving(respond) as site:
+        desk.keep(site.url)
         assert desk.run(site.url, "--paste", "--debug") == 1
-    assert read_login(desk.secrets).token.reveal() == STORED_TOKEN
+    assert desk.kept().token.reveal() == STORED_TOKEN
 
 
 def test_a_token_is_pasted(simulated_upstox: RunningSimulator, desk: Desk) -> None:
     desk.typed = [FIRST_TOKEN]
     assert desk.run(simulated_upstox.addresses["upstox"], "--token") == 0
-    login = read_login(desk.secrets)
+    login = desk.kept()
     assert (login.user, login.api_key, login.expires) == ("SIM001", "", moment("2026-01-14 03:30"))
 
 
 def test_a_token_is_piped_in_and_what_is_kept_of_the_app_stays(simulated_upstox: RunningSimulator, desk: Desk) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
     desk.pipe(f"{FIRST_TOKEN}\n")
     assert desk.run(simulated_upstox.addresses["upstox"], "--token") == 0
-    login = read_login(desk.secrets)
+    login = desk.kept()
     assert (login.token.reveal(), login.api_key, login.api_secret.reveal()) == (FIRST_TOKEN, "kept-key", HUSH)
 
 
@@ -182,7 +183,7 @@ def test_what_can_be_no_token_is_refused(simulated_upstox: RunningSimulator, des
 def test_nobody_comes(
     simulated_upstox: RunningSimulator, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
     monkeypatch.setattr(command, "PATIENCE_S", 0.01)
     monkeypatch.setattr(webbrowser, "open", lambda _: pytest.fail("there is no screen"))
     assert desk.run(simulated_upstox.addresses["upstox"], "--redirect", redirect()) == 1
@@ -192,7 +193,7 @@ def test_nobody_comes(
 
 
 def test_a_port_in_use_names_another_way(simulated_upstox: RunningSimulator, desk: Desk) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
     assert desk.run(simulated_upstox.addresses["upstox"], "--redirect", simulated_upstox.addresses["upstox"]) == 2
     assert "--paste" in desk.err
 
@@ -200,7 +201,7 @@ def test_a_port_in_use_names_another_way(simulated_upstox: RunningSimulator, des
 def test_ctrl_c_while_waiting_says_what_was_kept(
     simulated_upstox: RunningSimulator, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.keep()
+    desk.keep(simulated_upstox.addresses["upstox"])
 
     def interrupted(_: str) -> bool:
         raise KeyboardInterrupt
@@ -211,13 +212,13 @@ def test_ctrl_c_while_waiting_says_what_was_kept(
     assert desk.run(simulated_upstox.addresses["upstox"], "--redirect", redirect()) == 130
     assert desk.err.endswith("sos: Stopped; nobody was logged in, and what was stored is unchanged.\n")
     assert {thread.name for thread in threading.enumerate()} <= before
-    assert read_login(desk.secrets).token.reveal() == STORED_TOKEN
+    assert desk.kept().token.reveal() == STORED_TOKEN
 
 
 def test_a_file_others_can_read_is_refused_before_anything_is_sent(desk: Desk) -> None:
-    desk.keep()
-    desk.secrets.chmod(0o644)
     with serving([reply({})]) as site:
+        desk.keep(site.url)
+        desk.secrets.chmod(0o644)
         for flags in (["--token"], ["--paste"], [], ["--status"]):
             assert desk.run(site.url, *flags) == 2
         assert site.requests == []
@@ -236,14 +237,14 @@ def test_a_file_others_can_read_is_refused_before_anything_is_sent(desk: Desk) -
 def test_the_status_is_told_and_asked_of_nobody(
     desk: Desk, changes: dict[str, object], status: int, said: str
 ) -> None:
-    desk.keep(**changes)
-    assert desk.run("http://127.0.0.1:1", "--status") == status
-    assert desk.out == f"{said}\n"
+    desk.keep(NOBODY, **changes)
+    assert desk.run(NOBODY, "--status") == status
+    assert desk.out == f"SIMULATED, at {NOBODY}: {said}\n"
 
 
 def test_nobody_is_logged_in_on_a_fresh_machine(desk: Desk) -> None:
-    assert desk.run("http://127.0.0.1:1", "--status") == 1
-    assert desk.run("http://127.0.0.1:1", "--forget") == 0
+    assert desk.run(NOBODY, "--status") == 1
+    assert desk.run(NOBODY, "--forget") == 0
     assert "There was nothing to forget." in desk.out
 
 
@@ -251,7 +252,7 @@ def test_forgetting_ends_the_token_and_deletes_everything(simulated_upstox: Runn
     desk.typed = ["my-key", HUSH]
     desk.browse(trader)
     assert desk.run(simulated_upstox.addresses["upstox"], "--redirect", redirect()) == 0
-    token = read_login(desk.secrets).token
+    token = desk.kept().token
     assert desk.run(simulated_upstox.addresses["upstox"], "--forget") == 0
     assert not desk.secrets.exists()
     desk.pipe(token.reveal())
@@ -262,16 +263,18 @@ def test_forgetting_ends_the_token_and_deletes_everything(simulated_upstox: Runn
 def test_what_is_damaged_or_cannot_be_ended_is_forgotten_all_the_same(
     desk: Desk, content: str
 ) -> None:
-    desk.keep()
+    url = f"http://127.0.0.1:{free_port()}"
+    desk.keep(url)
+    content = content.replace("upstox", account_of(url))
     desk.secrets.write_text(content, encoding="utf-8")
-    assert desk.run(f"http://127.0.0.1:{free_port()}", "--forget") == 0
+    assert desk.run(url, "--forget") == 0
     assert "damaged" in desk.err or content != "{"
     assert not desk.secrets.exists()
 
 
 @pytest.mark.parametrize("flag", ["--token", "--status", "--forget"])
 def test_a_redirect_is_for_browsers_only(desk: Desk, flag: str) -> None:
-    assert desk.run("http://127.0.0.1:1", flag, "--redirect", "http://127.0.0.1:1/") == 2
+    assert desk.run(NOBODY, flag, "--redirect", "http://127.0.0.1:1/") == 2
 
 
 def test_a_window_is_opened_only_where_there_is_a_screen() -> None:
@@ -281,7 +284,7 @@ def test_a_window_is_opened_only_where_there_is_a_screen() -> None:
 
 
 def test_no_flag_takes_a_secret(desk: Desk) -> None:
-    assert desk.run("http://127.0.0.1:1", "--help") == 0
+    assert desk.run(NOBODY, "--help") == 0
     flags = [line.split() for line in desk.out.splitlines() if line.startswith("  --")]
     valued = {words[0] for words in flags if words[1].isupper()}
     assert valued == {"--redirect", "--config"}

@@ -67,6 +67,11 @@ def test_it_says_where_it_is_and_what_to_paste(
     said = capsys.readouterr()
     assert said.out.startswith("A simulated market (seed 7) at 2026-01-13 10:30:00, standing still.\n")
     assert "'sim-token'" in said.out
+    assert "valid until 2026-01-14 03:30:00, the next simulated 03:30" in said.out
+    assert "Save as sim.toml and use --config sim.toml." in said.out
+    assert "data_dir/simulated/attached, never with real data" in said.out
+    assert re.search(r"curl http://127.0.0.1:\d+/ lists what it takes", said.out)
+    assert re.search(r"""curl -d '{"vendor": "nse".*}' http://127.0.0.1:\d+/faults""", said.out)
     assert re.search(r"https_proxy=http://127.0.0.1:\d+", said.out)
     assert said.err == "sos: 2026-01-13 10:30:00, standing still, 0 requests, 0 faults\n"
     pasted = said.out[said.out.index("[upstox]") : said.out.index("Its Upstox")]
@@ -93,6 +98,23 @@ def test_a_script_is_followed(run: Callable[..., World], tmp_path: Path) -> None
     script = tmp_path / "story.json"
     script.write_text('[{"at": "09:00", "speed": 60}]', encoding="utf-8")
     assert run("--step", "--script", str(script)).clock.speed == 60
+
+
+def test_the_help_shows_a_script_the_control_port_and_the_tunnel(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert '  [{"at": "10:05", "fault": {"vendor": "nse", "kind": "html", "times": 3}},\n' in said
+    assert "first of 5 ports, a sixth with --tunnel" in " ".join(said.split())
+    assert '"curl http://127.0.0.1:PORT/"' in said
+    assert "https_proxy=http://127.0.0.1:PORT" in said
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_without_a_store_there_is_nothing_to_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", *configured(tmp_path), "--replay", "2026-01-13"]) == 2
+    told = f"There is no store of your own in {tmp_path / 'data'}, so there is nothing to replay: bring a session in"
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
 
 
 @freeze_time("2026-01-18 10:00:00")  # a Sunday

@@ -82,3 +82,11 @@ def test_what_the_compiled_form_cannot_express_is_refused(
     monkeypatch.setattr(opcodes, "STACK_DEPTH", 1)
     assert main(["validate", str(written(tmp_path, "a.json"))]) == 1
     assert "keeps more than 1 values waiting" in capsys.readouterr().out
+
+
+def test_an_address_of_a_stranger_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "sos.toml"
+    config.write_text('[upstox]\nrest_url = "https://evil.example.com"\n', encoding="utf-8")
+    assert main(["validate", "--config", str(config), str(written(tmp_path, "one"))]) == 0
+    said = capsys.readouterr().out
+    assert "warning: upstox: evil.example.com is not Upstox's own address; the token would be sent there.\n" in said

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
+from sos_actors.simulator.control import fault_meanings
+from sos_actors.simulator.faults import VENDORS, FaultKind
 from sos_actors.simulator.server import RunningSimulator, running
 from sos_actors.simulator.world import Strictness
 from tests.simulator.quiet import OPEN, ask, make_app, quiet_world
@@ -31,6 +34,34 @@ def test_the_status_tells_everything_at_a_glance(simulator: RunningSimulator) ->
     assert status["requests"] == {"upstox": {"/price": 1, "/item/{id}": 2, "(no such path)": 1}}
     assert status["addresses"] == simulator.addresses
     assert status["strictness"]["rate_limits"] is True
+
+
+@pytest.mark.parametrize("path", ["", "/", "/help"])
+def test_the_help_lists_routes_vendors_kinds_and_rules(simulator: RunningSimulator, path: str) -> None:
+    answer = ask(control(simulator, path))
+    told = answer.body.decode()
+    assert (answer.status, answer.content_type) == (200, "text/plain")
+    for route in ("GET    /status ", "POST   /clock ", "DELETE /faults/{id} ", "GET    /requests?last=N ", '{"step": '):
+        assert route in told
+    for word in (*VENDORS, *(f"  {kind.value} " for kind in FaultKind), "expired_reach_days", "market (quiet)"):
+        assert word in told
+
+
+def test_every_kind_of_fault_has_a_line() -> None:
+    meanings = fault_meanings()
+    assert list(meanings) == list(FaultKind)
+    assert meanings[FaultKind.EMPTY] == '"{}" with status 200.'
+    assert all(meaning.endswith(".") and "\n" not in meaning for meaning in meanings.values())
+
+
+def test_the_examples_of_the_help_work_as_they_stand(simulator: RunningSimulator) -> None:
+    lines = ask(control(simulator, "/help")).body.decode().splitlines()
+    examples = [shlex.split(line) for line in lines if line.startswith("  curl ")]
+    assert [words[:2] for words in examples] == [["curl", "-d"]] * 2
+    assert [ask(address, "POST", body).status for *_, body, address in examples] == [200, 200]
+    status = ask(control(simulator, "/status")).json()
+    assert [fault["kind"] for fault in status["faults"]] == ["html"]
+    assert status["clock"]["ts"] == OPEN + 60_000_000_000
 
 
 def test_the_last_requests_are_told_without_their_queries(simulator: RunningSimulator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from urllib.request import urlopen
 
 import pytest
 import websocket
@@ -262,3 +263,15 @@ def test_a_skewed_clock_is_the_vendors_alone() -> None:
     world.faults.add(Fault("nse", FaultKind.CLOCK_SKEW, seconds=-90))
     assert world.now("nse") == OPEN - 90_000_000_000
     assert world.now("upstox") == OPEN
+
+
+def test_the_date_header_is_the_vendors_own_time(simulator: RunningSimulator) -> None:
+    def date_told(path: str) -> str:
+        with urlopen(url(simulator, path), timeout=5) as answer:
+            return str(answer.headers["Date"])
+
+    assert date_told("/price") == "Tue, 13 Jan 2026 03:45:00 GMT"
+    strike(simulator, FaultKind.CLOCK_SKEW, seconds=-90)
+    assert date_told("/price") == "Tue, 13 Jan 2026 03:43:30 GMT"
+    strike(simulator, FaultKind.HTML)
+    assert date_told("/price") == "Tue, 13 Jan 2026 03:43:30 GMT"

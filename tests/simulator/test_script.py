@@ -10,7 +10,7 @@ import websocket
 
 from sos_actors.errors import UsageError
 from sos_actors.simulator.faults import FaultKind
-from sos_actors.simulator.script import Script, read_script
+from sos_actors.simulator.script import EXAMPLE, Script, read_script
 from sos_actors.simulator.server import running
 from tests.simulator.quiet import DAY, ask, make_app, quiet_world
 
@@ -27,6 +27,10 @@ def story(tmp_path: Path, actions: object = STORY) -> Script:
     file = tmp_path / "story.json"
     file.write_text(actions if isinstance(actions, str) else json.dumps(actions), encoding="utf-8")
     return read_script(file, DAY)
+
+
+def test_the_example_is_a_script(tmp_path: Path) -> None:
+    assert len(story(tmp_path, EXAMPLE)) == 5
 
 
 def follow(script: Script) -> list[bytes]:

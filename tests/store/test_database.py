@@ -193,6 +193,9 @@ def test_runs_and_complete_days_come_back(store: Store) -> None:
     assert [found.id for found in store.runs()] == ["r1", "r0"]
     assert store.runs()[0] == run
     store.mark_day(NIFTY, date(2024, 1, 1), DayRecord(374, 375, "test"))
+    assert store.days(NIFTY, date(2024, 1, 1), date(2024, 1, 31)) == {}  # a month without a file has no day
+    store.add_candles(NIFTY, bars(1), "test")
+    store.mark_day(NIFTY, date(2024, 1, 1), DayRecord(374, 375, "test"))
     store.mark_day(NIFTY, date(2024, 1, 2), DayRecord(375, 375, "test"))
     days = store.days(NIFTY, date(2024, 1, 1), date(2024, 1, 31))
     assert [(day.day, record.complete) for day, record in days.items()] == [(1, False), (2, True)]

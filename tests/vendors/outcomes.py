@@ -18,7 +18,7 @@ from sos_actors.errors import (
 from sos_actors.messages.feed import FeedState
 from sos_actors.simulator.faults import Fault, FaultKind
 
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.3
 """Of every client in the matrix."""
 HANG = 10
 """A call that takes so many times what its time-outs allow hangs."""
@@ -33,6 +33,7 @@ class Ending(Enum):
     UNSURE = "an order's outcome is unknown and said to be: sent at most once, found by its tag afterwards or not there"
     DEGRADED = "a socket's state of that word is told, and data comes again once the fault has gone"
     DATED = "what was true when the fault began, under a time that is not later"
+    MISDATED = "the figures of now, under the vendor's wrong time, which is earlier: taken for old, never for newer"
     UNTOLD = "what was true when the fault began; the vendor gives no time that would show it: others must notice"
 
 
@@ -66,6 +67,7 @@ OUTCOMES: Mapping[str, Outcome] = {
     "refused": Outcome(Ending.DEGRADED, state=FeedState.REFUSED),
     "told": Outcome(Ending.DEGRADED, state=FeedState.UP),
     "dated": Outcome(Ending.DATED),
+    "misdated": Outcome(Ending.MISDATED),
     "untold": Outcome(Ending.UNTOLD),
 }
 
@@ -84,7 +86,7 @@ FAULTS: Mapping[str, tuple[FaultKind, int, float]] = {
         if kind not in (FaultKind.DELAY, FaultKind.CLOCK_SKEW, FaultKind.LOST_ACK, FaultKind.CLOSE, FaultKind.STATUS)
     },
 }
-"""Kind, status and seconds by the table's word; the first seven words of statuses and closes carry their number."""
+"""Kind, status and seconds by the table's word."""
 STATES = (FaultKind.REFUSE, FaultKind.TOKEN_EXPIRED, FaultKind.CLOCK_SKEW, FaultKind.STALE)
 """Last until they are taken back, so that they cannot strike just once."""
 
@@ -121,7 +123,7 @@ def cells(table: str) -> Iterator[Cell]:
         ValueError: a row without a reason, or a fault that cannot strike just once.
         KeyError: a word nobody knows.
     """
-    for line in filter(None, map(str.strip, table.splitlines())):
+    for line in _rows(table):
         columns = re.split(r"\s{2,}", line)
         if len(columns) != 6:
             raise ValueError(f"vendor, call, fault, once, for ever, why: {line}")
@@ -133,3 +135,35 @@ def cells(table: str) -> Iterator[Cell]:
                 yield Cell(vendor, call, fault, True, OUTCOMES[once])
             if forever != "-":
                 yield Cell(vendor, call, fault, False, OUTCOMES[forever])
+
+
+def _rows(table: str) -> list[str]:
+    """The lines of a table without its heading and the blank ones."""
+    return list(filter(None, map(str.strip, table.splitlines())))[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRow:
+    """One test of sources that are asked one after the other.
+
+    Attributes:
+        failing: cells whose faults stand, in the order of trust.
+        answers: who is to answer; ``nobody`` for no answer.
+    """
+
+    what: str
+    failing: tuple[Cell, ...]
+    answers: str
+
+    def __str__(self) -> str:
+        failing = "-".join(f"{cell.vendor}_{cell.fault}" for cell in self.failing)
+        return f"{self.what}-{failing}-{self.answers}".replace(" ", "_")
+
+
+def ladder_rows(table: str) -> Iterator[LadderRow]:
+    """The rows of a table of what is asked, ``vendor: fault; vendor: fault``, who answers, and why."""
+    for line in _rows(table):
+        what, failing, answers, _ = re.split(r"\s{2,}", line)
+        pairs = (pair.split(": ") for pair in failing.split("; "))
+        made = tuple(Cell(vendor, what, fault, False, OUTCOMES["recovered"]) for vendor, fault in pairs)
+        yield LadderRow(what, made, answers)

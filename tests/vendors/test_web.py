@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from threading import Event, Thread
 
 import pytest
+import requests
+from urllib3 import exceptions as kinds
 
 from sos_actors.errors import (
     VendorAnswerError,
@@ -16,7 +18,7 @@ from sos_actors.errors import (
     VendorUnreachableError,
 )
 from sos_actors.vendors.answers import MOST_WAIT_S, Answer, json_of, retry_after, status_error, title_of
-from sos_actors.vendors.web import OneAtATime, WebSession, is_loopback, place
+from sos_actors.vendors.web import OneAtATime, WebSession, is_loopback, place, translated
 from tests.vendors.scripted import Step, mute, page, reply, reset, serving, trickle
 
 PLANTED = "".join(("hu", "sh"))
@@ -242,3 +244,17 @@ def test_addresses() -> None:
     assert all(map(is_loopback, ("http://127.0.0.1:80", "http://localhost/x", "ws://[::1]:9")))
     assert not any(map(is_loopback, ("https://nseindia.com", "http://10.0.0.1", "http://127.0.0.1.evil.com", "")))
     assert place("https://user:pw@host:81/a/b?token=1#x") == "host:81/a/b"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (kinds.NameResolutionError("h", None, socket.gaierror()), "the name is not known here."),  # type: ignore[arg-type]
+        (kinds.NewConnectionError(None, "no"), "the connection was refused."),  # type: ignore[arg-type]
+        (kinds.ProxySchemeUnknown("odd"), "the proxy cannot be used."),
+        (OSError("reset"), "the connection broke."),
+    ],
+)
+def test_why_a_host_cannot_be_reached_is_told_in_plain_words(error: Exception, said: str) -> None:
+    wrapped = requests.ConnectionError(kinds.MaxRetryError(None, "/?secret", error))  # type: ignore[arg-type]
+    assert str(translated("nse", "h/p", wrapped)).startswith(f"nse: h/p cannot be reached: {said}")

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from sos_actors.app.checks.finding import Finding, Status, spoken_s
-from sos_actors.app.filling import INSTRUMENTS, simulated_folder
+from sos_actors.app.filling import INSTRUMENTS, own_folder, simulated_folder
 from sos_actors.app.headline import plural
 from sos_actors.app.rupees import format_count
 from sos_actors.config import Config
@@ -27,17 +27,18 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def check_data(config: Config, now: UnixNanos, most_s: float = STORES_S) -> Iterator[Finding]:
-    """Everything in the data folder; nothing of it is changed."""
+    """Everything in the data folder, with what a simulator of the configuration gave; nothing of it is changed."""
     folder = config.paths.data_dir
     yield folder_finding(folder)
-    own = simulated_folder(folder, config.simulation.seed)
-    simulated = sorted(path for path in own.parent.glob("seed-*") if path.is_dir() and path != own)
-    stores = [folder, own, *simulated]
+    own, seeded = own_folder(config), simulated_folder(folder, config.simulation.seed)
+    attached = [own] if own != folder and own.is_dir() else []
+    simulated = sorted(path for path in seeded.parent.glob("seed-*") if path.is_dir() and path != seeded)
+    stores = [folder, *attached, seeded, *simulated]
     for store in stores:
         origin = "real" if store == folder else "simulated"
         health = examine(store, most_s / len(stores))
-        yield from store_findings(store, health, origin, is_used=store in (folder, own))
-    yield instruments_finding(folder / INSTRUMENTS, now)
+        yield from store_findings(store, health, origin, is_used=store in (own, seeded))
+    yield instruments_finding(own / INSTRUMENTS, now)
 
 
 def folder_finding(folder: Path) -> Finding:

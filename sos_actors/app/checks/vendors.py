@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from sos_actors.app.addresses import addresses, strange_addresses
 from sos_actors.app.checks.bounded import Examination
 from sos_actors.app.checks.calendar import last_session_day, running_session
 from sos_actors.app.checks.finding import Finding, Need, Status, spoken_s, told_by
+from sos_actors.app.filling import own_folder
 from sos_actors.app.rupees import format_count
 from sos_actors.config import Config
 from sos_actors.errors import MarketRuleError, UnknownSymbolError, VendorError
@@ -23,6 +25,7 @@ from sos_actors.vendors.trendlyne.client import SmartOptions
 from sos_actors.vendors.web import is_loopback
 
 GROUP = "vendors"
+STRANGER = "address"
 ADDRESSES = "addresses"
 """The name of the finding that says which vendors are simulated."""
 INDEX = "NSE|INDEX|NIFTY"
@@ -44,34 +47,24 @@ def bounded_config(config: Config) -> Config:
     return replace(config, upstox=upstox, **others)  # type: ignore[arg-type]
 
 
-def addresses(config: Config) -> dict[str, str]:
-    """Every address of the configuration, by what is there."""
-    return {
-        "upstox": config.upstox.rest_url,
-        "upstox orders": config.upstox.order_url,
-        "upstox instruments": config.upstox.instruments_url,
-        "tradingview scan": config.tradingview.scanner_url,
-        "tradingview chart": config.tradingview.chart_url,
-        "nse": config.nse.url,
-        "trendlyne": config.trendlyne.url,
-    }
-
-
-def addresses_finding(config: Config, is_simulated: Callable[[str], bool], *, logged_in: bool) -> Finding:
+def addresses_finding(config: Config, is_simulated: Callable[[str], bool]) -> Finding:
     """Which vendors are simulated, said plainly."""
     urls = addresses(config)
     simulated = [name for name, url in urls.items() if is_simulated(url)]
     if not simulated:
-        return Finding(GROUP, ADDRESSES, Status.OK, "all are the vendors' own; none is simulated")
+        told = "none is simulated" if strange_addresses(config) else "all are the vendors' own; none is simulated"
+        return Finding(GROUP, ADDRESSES, Status.OK, told)
     some = "all vendors" if len(simulated) == len(urls) else ", ".join(simulated)
-    told = f"SIMULATED: {some}"
-    if not logged_in:
-        return Finding(GROUP, ADDRESSES, Status.WARN, told, "Nothing that comes from there is of the real market.")
-    advice = (
-        f"What they invent would be stored as real data in {config.paths.data_dir}: give a configuration with "
-        "simulated addresses a data_dir of its own."
-    )
-    return Finding(GROUP, ADDRESSES, Status.WARN, told, advice)
+    advice = "Nothing that comes from there is of the real market"
+    if own_folder(config) != config.paths.data_dir:
+        advice += f"; it is kept apart, in {own_folder(config)}"
+    return Finding(GROUP, ADDRESSES, Status.WARN, f"SIMULATED: {some}", f"{advice}.")
+
+
+def strange_findings(config: Config) -> Iterator[Finding]:
+    """A warning for each address that is neither its vendor's own nor of this machine."""
+    for told in strange_addresses(config):
+        yield Finding(GROUP, STRANGER, Status.WARN, told, "Correct the configuration, unless that is meant.")
 
 
 def spoken_address(url: str, is_simulated: Callable[[str], bool]) -> str:

@@ -82,7 +82,7 @@ class BreadthIngest:
         if not listed.exact:
             job.report.note(f"Breadth before the first list of the NIFTY 50 is counted over that list ({days[0]}).")
         jobs = [MemberJob(name, listed.also.get(name), before, days[-1]) for name in listed.names]
-        job.steps.expect(len(jobs))
+        job.steps.expect(len(jobs), BREADTH)
         bars: dict[str, BarSeries] = {}
         sources: set[str] = set()
         reasons: list[str] = []

@@ -18,11 +18,13 @@ from sos_actors.market.symbols import short_name_of
 from sos_actors.messages.market import BarSeries
 from sos_actors.ports import CandleSource
 from sos_actors.store.records import DayRecord
-from sos_actors.types import Segment
+from sos_actors.types import NANOS_PER_SECOND, Segment
 from sos_actors.vendors.trust import Answer, Ladder
 
 LONGEST = 20
 """Sessions of one request: what Upstox serves at a time."""
+CUT_OFF_S = 1800
+"""A share's candles that end so long before the session are taken to be cut off, not to be all there are."""
 VENDORS = frozenset(Trust().candles)
 FULL_SHARE = 0.98
 """Of a session's minutes an index must have for the day to be whole."""
@@ -90,7 +92,8 @@ class CandleIngest:
 
     def _write_day(self, symbol: str, day: date, segment: Segment, bars: BarSeries, source: str) -> None:
         job = self._job
-        minutes = job.calendar.session(day, segment).minutes
+        session = job.calendar.session(day, segment)
+        minutes = session.minutes
         if not len(bars):
             job.report.gaps.append(Gap(symbol, CANDLES, day, day, f"{source} has no candles of this session."))
             return
@@ -103,6 +106,11 @@ class CandleIngest:
             reason = f"{source} has {len(bars)} of {minutes} minutes; the others are missing."
             job.report.gaps.append(Gap(symbol, CANDLES, day, day, reason))
             job.store.mark_day(symbol, day, DayRecord(rows, minutes, source), CANDLES)
+            return
+        ends_early_s = (session.close_ns - int(bars.ts[-1])) // NANOS_PER_SECOND
+        if rows < FULL_SHARE * minutes and ends_early_s > CUT_OFF_S:
+            reason = f"{source} has {rows} of {minutes} minutes, and none of the last {ends_early_s // 60}."
+            job.report.gaps.append(Gap(symbol, CANDLES, day, day, reason))
             return
         if rows < FULL_SHARE * minutes:
             job.report.note(f"{short_name_of(symbol)} {day}: {rows} of {minutes} minutes have a candle.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from sos_actors.app.board import DAY_NS, day_start
@@ -27,22 +27,29 @@ SETTLES_NS = 10 * NANOS_PER_MINUTE
 
 @dataclass(slots=True)
 class Steps:
-    """Counts parts for a progress bar; parts become known as the work unfolds. Tells the rows written beside them."""
+    """Counts parts for a progress bar, those to come as a guess until they are known. Tells the rows written, too."""
 
     show: Progress
     report: IngestReport
     done: int = 0
     known: int = 0
+    guessed: dict[str, int] = field(default_factory=dict)
 
-    def expect(self, parts: int) -> None:
-        """More parts are known of."""
+    def foresee(self, stage: str, parts: int) -> None:
+        """A stage to come will have about so many parts; 0 when it is over."""
+        self.guessed[stage] = parts
+
+    def expect(self, parts: int, stage: str = "") -> None:
+        """More parts are known of, which a guess may have counted already."""
         self.known += parts
+        if stage in self.guessed:
+            self.guessed[stage] = max(self.guessed[stage] - parts, 0)
 
     def finish(self, what: str, parts: int = 1) -> None:
         """Parts are done."""
         self.done += parts
         rows = sum(self.report.rows.values())
-        self.show(self.done, max(self.known, self.done), f"{what}, {rows:,} rows")
+        self.show(self.done, max(self.known + sum(self.guessed.values()), self.done), f"{what}, {rows:,} rows")
 
 
 @dataclass(frozen=True, slots=True)

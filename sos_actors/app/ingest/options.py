@@ -133,7 +133,7 @@ class OptionIngest:
         job, bars, failed, givers = self._job, dict[str, BarSeries](), dict[str, str](), set[str]()
         before = job.calendar.previous_session
         jobs = [ContractJob(symbol, before(min(on)), max(on)) for symbol, on in sorted(wanted.items())]
-        job.steps.expect(len(jobs))
+        job.steps.expect(len(jobs), self._underlying)
         ladder = self._ladder = self._ladder or job.ladder("candles of contracts")
         for part, answer in fetched(jobs, partial(_ask, ladder), job.settings.parallel):
             job.report.asked += 1

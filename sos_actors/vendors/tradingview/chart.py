@@ -38,9 +38,9 @@ _MOST_ROUNDS = 20
 """So no answer reaches further back than 100,000 minutes, which nobody gets without a subscription."""
 _IDLE_S = 5.0
 """A connection nobody read from for longer is replaced: unanswered heartbeats, one in 10 s, end it."""
-_SETTLES_S = {True: 3.0, False: 1260.0}
-"""After a bar's minute is over it is left alone for so long, streaming or delayed (by 15 minutes): until then the
-newest bar may still be forming."""
+_SETTLES_S = 1260.0
+"""After its minute is over the newest bar is left alone for so long: it may still be forming where data is delayed (by
+15 minutes), or where a chart stands still. Any other bar is followed by a newer one, so it is complete."""
 _log = logging.getLogger(__name__)
 
 
@@ -141,7 +141,7 @@ class TradingViewChart:
         """The bars that will not change any more."""
         now_s = self._clock() / NANOS_PER_SECOND
         newest = max(series.bars, default=0)
-        settled = newest + 60 + _SETTLES_S[series.is_streaming] <= now_s
+        settled = newest + 60 + _SETTLES_S <= now_s
         last = min(now_s - 60, newest if settled else newest - 60)
         return {at: bar for at, bar in series.bars.items() if at <= last}
 

@@ -207,7 +207,7 @@ class ChartSession:
             return VendorAnswerError(VENDOR, f"{self._where} sends no WebSocket frame ({type(error).__name__}).")
         if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError):
             return VendorUnreachableError(VENDOR, f"{self._where} did not answer within {self._timeout_s:g} s.")
-        return VendorUnreachableError(VENDOR, f"{self._where} cannot be reached ({type(error).__name__}).")
+        return VendorUnreachableError(VENDOR, f"{self._where} cannot be reached: {_reason(error)}")
 
     def _refusal(self, status: int) -> VendorError:
         code = str(status)
@@ -216,6 +216,17 @@ class ChartSession:
         if status in (401, 403):
             return VendorRefusedError(VENDOR, f"{self._where} refuses the connection (HTTP {code}).", code)
         return VendorAnswerError(VENDOR, f"{self._where} answers the handshake with HTTP {code}.", code)
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, in plain words."""
+    if isinstance(error, websocket.WebSocketAddressException | socket.gaierror):
+        return "the name is not known here. Check the network."
+    if isinstance(error, websocket.WebSocketProxyException):
+        return "the proxy cannot be used. Check http_proxy and https_proxy."
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused. Check the address and the network."
+    return "the connection broke. Check the network."
 
 
 def _told(name: str, parameters: list[Any]) -> str:

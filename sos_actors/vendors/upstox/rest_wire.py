@@ -251,8 +251,8 @@ def _translated(
         why = f"no whole answer within {read_s:g} to {WHOLE_ANSWER * read_s:g} s."
     elif isinstance(error, (kinds.SSLError, ssl.SSLError)):
         why = "its certificate was not accepted, or the encryption broke. Check the clock, proxies and the network."
-    elif isinstance(error, kinds.ProxyError):
+    elif isinstance(error, (kinds.ProxyError, kinds.ProxySchemeUnknown, kinds.ProxySchemeUnsupported)):
         why = "the proxy did not connect. Check https_proxy."
     else:
-        why = f"the connection broke ({type(error).__name__})."
+        why = "the connection broke. Check the network."
     return VendorUnreachableError(VENDOR, f"{place}: {why}")

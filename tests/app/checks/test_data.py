@@ -16,7 +16,7 @@ import pytest
 from sos_actors.app.checks import data
 from sos_actors.app.checks.data import check_data, folder_finding, instruments_finding
 from sos_actors.app.checks.finding import Finding, Status
-from sos_actors.app.filling import simulated_folder
+from sos_actors.app.filling import own_folder, simulated_folder
 from sos_actors.config import Config
 from sos_actors.errors import StoreLockedError
 from sos_actors.store.database import MASTER, Store
@@ -63,6 +63,16 @@ def test_whole_stores_are_summed_up(config: Config) -> None:
     ]  # fmt: skip
     told = "2 months, 750 bars of 2 sessions from 2026-01-12 to 2026-02-02; every file is whole"
     assert found[0].text == f"{config.paths.data_dir}: {told}"
+
+
+def test_what_a_simulator_gave_is_looked_at_where_it_lies_apart(config: Config) -> None:
+    filled(config.paths.data_dir)
+    attached = replace(config, upstox=replace(config.upstox, rest_url="http://127.0.0.1:8800"))
+    assert [one.name for one in stores(attached)] == ["real store", "simulated store"]
+    filled(own_folder(attached), "simulated")
+    real, simulated, _ = stores(attached)
+    assert (real.status, simulated.status) == (Status.OK, Status.OK)
+    assert simulated.text.startswith(f"{config.paths.data_dir / 'simulated' / 'attached'}: ")
 
 
 def test_a_torn_month_is_a_failure_where_it_is_used_and_a_warning_else(config: Config) -> None:

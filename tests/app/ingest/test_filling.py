@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from sos_actors.app.board import DAY_NS, day_start
-from sos_actors.app.credentials import UpstoxLogin, write_login
+from sos_actors.app.credentials import UpstoxLogin, account_of, write_login
 from sos_actors.cli.main import main
+from sos_actors.config import load_config
 from sos_actors.messages.market import BarSeries
 from sos_actors.runtime.clock import indian_day, wall_time
 from sos_actors.simulator.clock import SimulatedClock
@@ -66,7 +67,8 @@ def home(tmp_path: Path, vendors: RunningSimulator, monkeypatch: pytest.MonkeyPa
 
 
 def log_in(home: Home, token: str = FIRST_TOKEN, expires: int = 0) -> None:
-    write_login(UpstoxLogin(token=Secret(token), expires=expires, user="SIM001"), home.secrets)
+    account = account_of(load_config(home.folder / "sos.toml").upstox.rest_url)
+    write_login(account, UpstoxLogin(token=Secret(token), expires=expires, user="SIM001"), home.secrets)
 
 
 def ingest(home: Home, *words: str, day: date = WED) -> int:
@@ -86,8 +88,8 @@ def sources_of(home: Home, symbol: str, day: date) -> dict[str, int]:
         return store.candle_sources(symbol, day_start(day), day_start(day) + DAY_NS)
 
 
-def of_day(home: Home, symbol: str, day: date) -> BarSeries:
-    with Store.open(home.data, read_only=True) as store:
+def of_day(home: Home, symbol: str, day: date, folder: str = "") -> BarSeries:
+    with Store.open(home.data / folder, read_only=True) as store:
         return store.candles(symbol, day_start(day), day_start(day) + DAY_NS)
 
 
@@ -95,7 +97,7 @@ def test_a_login_fills_the_real_store_and_nothing_else(home: Home, capsys: pytes
     assert ingest(home) == 0
     said = capsys.readouterr().out
     assert "SIMULATED" not in said
-    assert said.splitlines()[-1] == "Nothing is missing."
+    assert said.splitlines()[-1] == "Nothing of these sessions is missing."
     with Store.open(home.data, read_only=True) as store:
         assert store.origin == "real"
     assert not (home.data / "simulated").exists()
@@ -230,4 +232,5 @@ def test_a_process_of_its_own_asks_at_the_walls_time(tmp_path: Path) -> None:
         ended = home.run("ingest", "--from-date", str(day), "--to-date", str(day))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.startswith("SIMULATED DATA")  # its vendors are on this machine
-    np.testing.assert_array_equal(of_day(home, NIFTY, day).close, session(day).candles(NIFTY).close)
+    stored = of_day(home, NIFTY, day, "simulated/attached")
+    np.testing.assert_array_equal(stored.close, session(day).candles(NIFTY).close)

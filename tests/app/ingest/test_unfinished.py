@@ -89,10 +89,21 @@ def test_breadth_over_fewer_members_is_kept_but_told_and_asked_for_again(store: 
 
 def test_a_share_with_few_candles_is_whole_and_that_is_noted(store: Store) -> None:
     source = ModelSource()
+    source.fault = lambda _symbol, bars: bars[np.arange(len(bars)) % 2 == 0]
+    report = run(store, source, RELIANCE, at(20))
+
+    assert report.notes == ["RELIANCE 2026-01-12: 188 of 375 minutes have a candle."]
+    assert store.days(RELIANCE, MON, MON, CANDLES)[MON].complete
+
+
+def test_a_share_whose_candles_end_before_the_session_is_not_whole(store: Store) -> None:
+    source = ModelSource()
     source.fault = lambda _symbol, bars: bars[slice(0, 210)]
     report = run(store, source, RELIANCE, at(20))
 
-    assert report.notes == ["RELIANCE 2026-01-12: 210 of 375 minutes have a candle."]
+    assert [gap.reason for gap in report.gaps] == ["upstox has 210 of 375 minutes, and none of the last 166."]
+    assert run(store, ModelSource(), RELIANCE, at(20)).gaps == []
+    assert len(store.candles(RELIANCE, at(0), at(23))) == 375
 
 
 def test_whoever_stops_early_does_not_wait_for_questions_under_way() -> None:

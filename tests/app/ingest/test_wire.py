@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sos_actors.app.credentials import UpstoxLogin, write_login
+from sos_actors.app.credentials import UpstoxLogin, account_of, write_login
 from sos_actors.cli.main import main
 from sos_actors.simulator.model_symbols import LISTED
 from sos_actors.simulator.server import RunningSimulator, make_apps, running
@@ -45,7 +45,8 @@ def ingest(
 ) -> tuple[Home, int]:
     """A machine that is logged in, after one ingest, and how that ended."""
     home = new_home(home_of, settings, served.addresses)
-    write_login(UpstoxLogin(token=Secret(FIRST_TOKEN), user="SIM001"), home.secrets)
+    account = account_of(served.addresses["upstox"])
+    write_login(account, UpstoxLogin(token=Secret(FIRST_TOKEN), user="SIM001"), home.secrets)
     patch.setenv("SOS_SECRETS", str(home.secrets))
     for module in ("app.filling", "cli.ingest"):
         patch.setattr(f"sos_actors.{module}.wall_time", lambda: moment("2026-01-28 20:00"))
@@ -89,7 +90,7 @@ def test_settings_above_the_limits_are_slowed_down_by_refusals_and_nothing_is_mi
     assert ended == 0
     assert set(seen) == {200, 429}
     assert seen.count(429) < len(SHARES)
-    with Store.open(home.data, read_only=True) as store:
+    with Store.open(home.data / "simulated" / "attached", read_only=True) as store:
         for name in SHARES:
             assert store.candle_days(f"NSE|EQ|{name}") == {DAY: 375}
             assert store.candle_sources(f"NSE|EQ|{name}", 0, moment("2026-01-28 20:00")) == {"upstox": 375}

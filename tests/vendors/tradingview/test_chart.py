@@ -108,7 +108,7 @@ def test_bars_of_other_days_and_those_not_complete_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(("mode", "late_s", "kept"), [
-    ("streaming", 2.0, 4), ("streaming", 3.0, 5), ("delayed_streaming_900", 900.0, 4),
+    ("streaming", 60.0, 4), ("streaming", 1260.0, 5), ("delayed_streaming_900", 900.0, 4),
     ("delayed_streaming_900", 1260.0, 5),
 ])  # fmt: skip
 def test_the_newest_bar_counts_only_when_it_can_no_longer_change(mode: str, late_s: float, kept: int) -> None:

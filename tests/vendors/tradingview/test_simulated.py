@@ -50,6 +50,8 @@ def served() -> Iterator[RunningSimulator]:
     world = replace(small_world(), market=cast(MarketView, FewShares()))
     with simulator(world, "tradingview") as running:
         screener(running, 60.0).scan()  # the market's history is made
+        with TradingViewChart(settings(running, 60.0), clock=running.world.clock.now) as client:
+            client.candles("NSE|FO|NIFTY 25600 CE 13 JAN 26", DAY, DAY)  # and that of its contracts
         yield running
 
 
