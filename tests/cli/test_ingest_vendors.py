@@ -212,7 +212,7 @@ def test_the_summary_can_be_read(machine: Home) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--from-date", "2026-01-26", "--to-date", "2026-01-26"], "There is no trading session from 2026-01-26"),
+        (["--from-date", "2026-01-26", "--to-date", "2026-01-26"], "There is no trading session from Mon 2026-01-26"),
         (["--symbol", "BANKNFTY"], "BANKNIFTY"),
         (["--symbol", "RELIANC", "--from-date", "2026-01-27"], "RELIANCE"),
         (["--symbol", "NIFTY 25600 CE 13 JAN 26"], "Give its underlying"),
@@ -232,9 +232,14 @@ def test_what_cannot_be_asked_is_told_before_anything_is_made(
 
 def test_a_day_no_table_covers_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = new_home(tmp_path)
-    day = CALENDAR.last.replace(year=CALENDAR.last.year + 3)
-    assert main([*home.config, "ingest", "--from-date", str(day), "--to-date", str(day)]) == 1
-    assert str(day.year) in capsys.readouterr().err
+    assert main([*home.config, "ingest", "--from-date", "2005-03-01", "--to-date", "2005-03-01"]) == 1
+    assert "2005" in capsys.readouterr().err
+
+
+def test_a_day_to_come_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = new_home(tmp_path)
+    assert main([*home.config, "ingest", "--from-date", "2199-01-01"]) == 2
+    assert "still to come" in capsys.readouterr().err
 
 
 def test_a_run_fills_what_it_lacks_by_itself_and_then_needs_nobody(machine: Home) -> None:
