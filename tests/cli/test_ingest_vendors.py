@@ -20,7 +20,7 @@ from sos_actors.messages.market import BarSeries
 from sos_actors.store.columns import StatsColumns
 from sos_actors.store.database import Store
 from sos_actors.types import NANOS_PER_MINUTE, OptionType
-from tests.app.ingest.sources import CALENDAR, session
+from tests.app.ingest.sources import session
 from tests.app.ingest.stored_rows import stored_rows
 from tests.cli.processes import Home, new_home
 
