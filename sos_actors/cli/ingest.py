@@ -10,6 +10,7 @@ from typing import Any
 
 from sos_actors.app.backtest import latest_sessions, session_days
 from sos_actors.app.filling import Filling, open_filling
+from sos_actors.app.headline import plural
 from sos_actors.app.ingest.request import IngestReport, gap_lines
 from sos_actors.app.sources import symbol_master
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
@@ -125,7 +126,8 @@ def _show(
         print(json.dumps(_document(filling, report, instruments, days), ensure_ascii=False, indent=1))
         return
     names = ", ".join(instrument.short_name for instrument in instruments)
-    print(f"{filling.headline}{names}, {days[0]} to {days[-1]}, {len(days)} sessions, into {filling.folder}")
+    sessions = plural(len(days), "session")
+    print(f"{filling.headline}{names}, {days[0]} to {days[-1]}, {sessions}, into {filling.folder}")
     for what, rows in report.rows.items():
         print(f"  {rows:>11,}  {what}")
     for source, rows in sorted(report.sources.items()):

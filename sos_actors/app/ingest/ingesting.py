@@ -73,7 +73,7 @@ def _foresee(job: Ingestion, indices: Sequence[str]) -> None:
     """Guess the parts of what comes after the candles, so that progress does not fall back when they are known."""
     missing = set(job.request.days) if job.request.force else set(missing_days(job.store, job.request))
     days = len(missing & set(job.request.days))
-    expiries, ranges = -(-days // 5), -(-days // LONGEST)
+    expiries, ranges = min(days, days // 5 + 2), -(-days // LONGEST)
     for symbol in indices:
         job.steps.foresee(symbol, expiries * (4 * job.settings.strikes_around + _WITHIN_THE_RANGE))
     job.steps.foresee(BREADTH, ranges * len(members(job.request.days[-1]).names) if indices and days else 0)
