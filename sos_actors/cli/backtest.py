@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     tell_idle(strategies, instruments, aloud=args.strategies is not None)
     wishes = SourceWishes(not args.no_backfill, args.skip_missing, args.simulated)
     if kernels_are_cold():
-        print("sos: First run: compiling the engine, once; about ten seconds.", file=sys.stderr)
+        print("sos: First run: compiling the engine, once; ten seconds to a minute.", file=sys.stderr)
     with Progress("Bringing in what is missing", unit="parts") as progress:
         source = open_source(config, instruments, days, calendar, wishes, progress.reach)
     with source.store, Progress("Running", unit="programs") as progress:
