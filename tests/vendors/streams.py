@@ -28,7 +28,7 @@ from tests.vendors.upstox.sockets import Heard
 DOORS = {"feed": FEED_PATHS[FEED_V3], "portfolio": PORTFOLIO_PATH}
 """Path of the handshake by channel."""
 POLICY = SocketPolicy(
-    connect_s=1.0, send_s=1.0, ping_every_s=0.1, silent_after_s=1.0, proven_after_s=5.0,
+    connect_s=1.0, send_s=1.0, ping_every_s=0.1, silent_after_s=2.0, proven_after_s=5.0,
     first_s=0.01, most_s=0.05, refused_first_s=0.02, refused_most_s=0.05, jitter=0.0,
 )  # fmt: skip
 BOUND_S = 20.0
