@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from sos_actors.config import Config
-from sos_actors.vendors.web import is_loopback
+from sos_actors.config import Config, is_loopback
 
 _OWNERS = {"upstox": "Upstox", "tradingview": "TradingView", "nse": "NSE", "trendlyne": "Trendlyne"}
 

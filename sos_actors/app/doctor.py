@@ -24,11 +24,10 @@ from sos_actors.app.checks.vendors import (
     strange_findings,
 )
 from sos_actors.app.credentials import UpstoxLogin, account_of, read_login
-from sos_actors.config import Config, Trust
+from sos_actors.config import Config, Trust, is_loopback
 from sos_actors.errors import ConfigError
 from sos_actors.market.calendar import Calendar
 from sos_actors.runtime.clock import Clock, wall_time
-from sos_actors.vendors.web import is_loopback
 
 VENDORS_S = 20.0
 """For everything that is asked over the network, together."""

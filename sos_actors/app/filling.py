@@ -10,14 +10,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sos_actors.app.board import day_start
 from sos_actors.app.credentials import account_of, read_login
 from sos_actors.app.ingest.ingesting import ingest
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.ingest.request import HistorySources, IngestReport, IngestRequest
-from sos_actors.config import Config
+from sos_actors.config import Config, is_loopback
 from sos_actors.errors import TokenRefusedError
 from sos_actors.market.calendar import Calendar
 from sos_actors.runtime.clock import Clock, wall_time
@@ -27,7 +26,6 @@ from sos_actors.types import NANOS_PER_MINUTE, Fraction, UnixNanos
 
 INSTRUMENTS = "instruments.json.gz"
 """Upstox's instrument file in a data folder."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PATIENCE_S = 1900.0
 """A long ingest waits for its turn: Upstox's longest window is half an hour."""
 EVENING_MIN = 20 * 60
@@ -42,7 +40,7 @@ def simulated_folder(data_dir: Path, seed: int) -> Path:
 def origin_of(config: Config) -> Origin:
     """Simulated where a vendor is this machine: nothing that comes from there was ever traded."""
     urls = (config.upstox.rest_url, config.tradingview.chart_url, config.nse.url, config.trendlyne.url)
-    return "simulated" if any(urlsplit(url).hostname in LOOPBACK for url in urls) else "real"
+    return "simulated" if any(is_loopback(url) for url in urls) else "real"
 
 
 def own_folder(config: Config) -> Path:

@@ -191,7 +191,8 @@ class _Filler:
     def simulated(self) -> Source:
         """The simulated market, filled as far as it is not whole."""
         warm_up = warm_up_days(self.calendar, self.days[0])
-        request = IngestRequest(self._symbols(), self.days, warm_up)
+        least = self.config.options.min_days_to_expiry
+        request = IngestRequest(self._symbols(), self.days, warm_up, min_days_to_expiry=least)
         if (found := self._filled_before(request)) is not None:
             return found
         with open_filling(self.config, self.days, simulated=True) as filling:

@@ -15,14 +15,13 @@ from sos_actors.app.credentials import UpstoxLogin, account_of, credentials_path
 from sos_actors.app.login import DEFAULT_REDIRECT, PATIENCE_S, RedirectListener, code_of, new_state
 from sos_actors.cli.arguments import Subparsers, new_command
 from sos_actors.cli.table import printable
-from sos_actors.config import Config
+from sos_actors.config import Config, is_loopback
 from sos_actors.errors import ConfigError, TokenRefusedError, UsageError, VendorError
 from sos_actors.runtime.clock import wall_time
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, NO_SECRET, Secret
 from sos_actors.vendors.upstox.account import UpstoxAccount
 from sos_actors.vendors.upstox.connection import UpstoxConnection
 from sos_actors.vendors.upstox.login import TokenGrant, dialog_url, exchange_code, logout, token_end
-from sos_actors.vendors.web import is_loopback
 
 KEY, HUSH = "UPSTOX_API_KEY", "UPSTOX_API_SECRET"
 """Names in the environment."""

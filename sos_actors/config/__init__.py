@@ -1,7 +1,7 @@
 """What a run may be told: frozen sections, and the reading of the file they stand in. A leaf below all decisions."""
 
 from sos_actors.config.reading import load_config
-from sos_actors.config.section import Section
+from sos_actors.config.section import Section, is_loopback, is_loopback_host
 from sos_actors.config.sections import (
     MARKET_SYMBOLS,
     Charges,
@@ -39,5 +39,7 @@ __all__ = [
     "Trust",
     "Upstox",
     "home",
+    "is_loopback",
+    "is_loopback_host",
     "load_config",
 ]

@@ -7,11 +7,15 @@ import math
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from sos_actors.errors import ConfigError
 from sos_actors.types import Regime
+
+_ADDRESS = re.compile(r"(https?|wss?)://([\w.-]+|\[[\da-f:]+\])(?::(\d{1,5}))?(?:/\S*)?")
+"""Scheme, host, port and path; a user or password has no place in one."""
 
 
 def setting(
@@ -60,12 +64,26 @@ def complaint(item: dataclasses.Field[Any], value: object) -> str:
     return ""
 
 
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    parts = _ADDRESS.fullmatch(url)
+    return parts is not None and is_loopback_host(parts[2])
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host, as it stands in an address, is this machine."""
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def _wrong_address(text: str) -> str:
     """What is wrong with an address; tokens travel to it, so only this machine may do without TLS."""
-    parts = re.fullmatch(r"(https?|wss?)://([\w.-]+|\[[\da-f:]+\])(?::(\d{1,5}))?(?:/\S*)?", text)
+    parts = _ADDRESS.fullmatch(text)
     if parts is None or int(parts[3] or 0) > 65_535:
         return f"{text!r} is not an address: write https://host."
-    if parts[1] in ("http", "ws") and parts[2] not in ("127.0.0.1", "localhost", "[::1]"):
+    if parts[1] in ("http", "ws") and not is_loopback(text):
         return f"{text!r} is not encrypted: only an address of this machine may be."
     return ""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from ipaddress import ip_address
 from threading import Lock, Thread
 from typing import Protocol, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
+from sos_actors.config import is_loopback
 from sos_actors.errors import VendorAnswerError, VendorError, VendorRefusedError, VendorUnreachableError
 from sos_actors.vendors.answers import Answer, retry_after
 from sos_actors.vendors.pacing import RateLimiter
@@ -246,15 +246,6 @@ def _reason(error: Exception) -> str:
     if isinstance(cause, kinds.NewConnectionError):
         return "the connection was refused. Check the address and the network."
     return "the connection broke. Check the network."
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is this machine's own."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def place(url: str) -> str:

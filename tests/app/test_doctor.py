@@ -14,14 +14,13 @@ from sos_actors.app.addresses import strange_addresses
 from sos_actors.app.checks.finding import Status
 from sos_actors.app.checks.vendors import VendorChecks
 from sos_actors.app.doctor import Doctor
-from sos_actors.config import Config
+from sos_actors.config import Config, is_loopback
 from sos_actors.errors import ConfigError
 from sos_actors.market.calendar import Calendar
 from sos_actors.runtime.clock import wall_time
 from sos_actors.simulator.faults import Fault, FaultKind
 from sos_actors.simulator.server import RunningSimulator
 from sos_actors.types import NANOS_PER_SECOND
-from sos_actors.vendors.web import is_loopback
 from tests.app.examined import NOW, Examined, Machine, faulty, one_good_strategy, simulated_vendors
 from tests.loopback import free_port
 

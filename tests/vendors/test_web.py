@@ -10,6 +10,7 @@ import pytest
 import requests
 from urllib3 import exceptions as kinds
 
+from sos_actors.config import is_loopback
 from sos_actors.errors import (
     VendorAnswerError,
     VendorBusyError,
@@ -18,7 +19,7 @@ from sos_actors.errors import (
     VendorUnreachableError,
 )
 from sos_actors.vendors.answers import MOST_WAIT_S, Answer, json_of, retry_after, status_error, title_of
-from sos_actors.vendors.web import OneAtATime, WebSession, is_loopback, place, translated
+from sos_actors.vendors.web import OneAtATime, WebSession, place, translated
 from tests.vendors.scripted import Step, mute, page, reply, reset, serving, trickle
 
 PLANTED = "".join(("hu", "sh"))

@@ -9,9 +9,10 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from sos_actors.app.checks.finding import Finding, Need, Status, spoken_s
+from sos_actors.config import is_loopback
 from sos_actors.runtime.clock import Clock
 from sos_actors.types import NANOS_PER_SECOND
-from sos_actors.vendors.web import is_loopback, place
+from sos_actors.vendors.web import place
 
 GROUP = "vendors"
 WARN_S, FAIL_S = 2.0, 10.0

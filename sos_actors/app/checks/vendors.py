@@ -13,7 +13,7 @@ from sos_actors.app.checks.calendar import last_session_day, running_session
 from sos_actors.app.checks.finding import Finding, Need, Status, spoken_s, told_by
 from sos_actors.app.filling import own_folder
 from sos_actors.app.rupees import format_count
-from sos_actors.config import Config
+from sos_actors.config import Config, is_loopback
 from sos_actors.errors import MarketRuleError, UnknownSymbolError, VendorError
 from sos_actors.market.calendar import Calendar
 from sos_actors.messages.snapshots import ScreenerScan
@@ -22,7 +22,6 @@ from sos_actors.vendors.nse.client import NseSite
 from sos_actors.vendors.tradingview.chart import TradingViewChart
 from sos_actors.vendors.tradingview.screener import TradingViewScreener
 from sos_actors.vendors.trendlyne.client import SmartOptions
-from sos_actors.vendors.web import is_loopback
 
 GROUP = "vendors"
 STRANGER = "address"

@@ -22,6 +22,7 @@ from sos_actors.market.members import members
 from sos_actors.market.symbols import INDEX_SHORT_NAMES, short_name_of
 from sos_actors.runtime.clock import Clock
 from sos_actors.store.database import Store
+from sos_actors.store.shards import month_day
 from sos_actors.types import Fraction
 
 _WITHIN_THE_RANGE = 16
@@ -65,7 +66,7 @@ def ingest(
     for symbol in request.symbols:
         store.candle_days(symbol)  # looks at every month
     for error in store.damaged:
-        report.gaps.append(Gap("", "store", request.days[0], request.days[-1], str(error)))
+        report.gaps.append(Gap("", "store", month_day(error.path), month_day(error.path), str(error)))
     return report
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -15,7 +15,7 @@ from sos_actors.app.ingest.chain_history import Session, chain_of, every, last_k
 from sos_actors.app.ingest.contracts import Span, wanted_contracts
 from sos_actors.app.ingest.fetching import fetched
 from sos_actors.app.ingest.job import Ingestion, day_bounds
-from sos_actors.app.ingest.request import FULL_OPTIONS, OPTIONS, Gap
+from sos_actors.app.ingest.request import OPTIONS, Gap
 from sos_actors.errors import MarketRuleError, SosError
 from sos_actors.market.expiries import next_expiry
 from sos_actors.market.symbols import short_name_of
@@ -46,38 +46,47 @@ class OptionIngest:
     def __init__(self, job: Ingestion, underlying: str) -> None:
         self._job, self._underlying = job, underlying
         self._short = short_name_of(underlying)
-        self._kind = FULL_OPTIONS if job.request.full_options else OPTIONS
         self._ladder: Ladder[CandleSource] | None = None
 
     def run(self) -> None:
-        """Ask for what is missing, expiry by expiry, oldest first."""
-        nearest = self._by_expiry(0)
-        for expiry, days in nearest.items():
-            self._ingest(expiry, days, measured=True)
+        """Ask for what is missing, expiry by expiry, oldest first.
+
+        Measures are those of the nearest expiry; the one that is traded comes before, if it is another, so that a day
+        is marked only when it has both.
+        """
+        missing = self._missing()
+        nearest = self._by_expiry(missing, 0)
+        lacking: set[date] = set()
         if self._job.request.min_days_to_expiry:
-            for expiry, days in self._by_expiry(self._job.request.min_days_to_expiry).items():
-                self._ingest(expiry, [day for day in days if day not in nearest.get(expiry, [])], measured=False)
+            traded = self._by_expiry(missing, self._job.request.min_days_to_expiry)
+            lacking = set(missing).difference(*traded.values())
+            for expiry, days in traded.items():
+                further = [day for day in days if day not in nearest.get(expiry, [])]
+                lacking |= set(further) - set(self._ingest(expiry, further, measured=False))
+        for expiry, days in nearest.items():
+            for day, record in self._ingest(expiry, days, measured=True).items():
+                if day not in lacking:
+                    self._mark(day, record)
 
     def _missing(self) -> list[date]:
         request, store = self._job.request, self._job.store
         if request.force:
-            for kind in (OPTIONS, FULL_OPTIONS):
+            for kind in request.option_marks():
                 self._job.begin_again(self._underlying, request.days, kind)
         if not request.days or request.force:
             return [day for day in request.days if self._job.has_begun(day)]
-        kinds = {OPTIONS, FULL_OPTIONS} if self._kind == OPTIONS else {FULL_OPTIONS}
         whole = {
             day
-            for kind in kinds
+            for kind in request.option_marks()
             for day, mark in store.days(self._underlying, request.days[0], request.days[-1], kind).items()
             if mark.complete
         }
         self._job.report.skipped += len(whole & set(request.days))
         return [day for day in request.days if day not in whole and self._job.has_begun(day)]
 
-    def _by_expiry(self, min_days: int) -> dict[date, list[date]]:
+    def _by_expiry(self, days: Sequence[date], min_days: int) -> dict[date, list[date]]:
         groups: dict[date, list[date]] = {}
-        for day in self._missing():
+        for day in days:
             try:
                 expiry = next_expiry(self._short, day, self._job.calendar, min_days).day
             except MarketRuleError as error:
@@ -86,25 +95,27 @@ class OptionIngest:
                 groups.setdefault(expiry, []).append(day)
         return groups
 
-    def _ingest(self, expiry: date, days: Sequence[date], *, measured: bool) -> None:
+    def _ingest(self, expiry: date, days: Sequence[date], *, measured: bool) -> dict[date, DayRecord]:
+        """Contracts of one expiry, with measures or without; returns the days that have all of them."""
         spans, spots = self._spans(days)
         if not spans:
-            return
+            return {}
         source = self._job.sources.contracts
         if source is None:
             self._gap(days, "no vendor that lists contracts is connected: 'sos login' connects Upstox.")
-            return
+            return {}
         self._job.report.asked += 1
         try:
             listed = source.contracts(self._short, expiry)
         except SosError as error:
             self._gap(days, str(error))
-            return
+            return {}
         beyond = None if self._job.request.full_options else self._job.settings.strikes_around
         wanted = wanted_contracts(listed, spans, beyond)
         if not wanted:
             self._gap(days, f"no contracts of the expiry {expiry} are listed any more.")
-            return
+            return {}
+        whole: dict[date, DayRecord] = {}
         bars, failed, givers = self._fetch(wanted, expiry)
         for day in spans:
             contracts = {symbol: bars[symbol] for symbol, on in wanted.items() if day in on and symbol in bars}
@@ -113,8 +124,11 @@ class OptionIngest:
                 self._gap([day], wrong)
             elif not any(_has_bars(one, day) for one in contracts.values()):
                 self._gap([day], f"no contract of the expiry {expiry} has candles of this session.")
-            elif measured:
-                self._measure(day, expiry, contracts, spots[day], f"{' '.join(sorted(givers))} candles")
+            else:
+                told = f"{' '.join(sorted(givers))} candles"
+                rows = self._measure(day, expiry, contracts, spots[day], told) if measured else len(contracts)
+                whole[day] = DayRecord(rows, rows, told)
+        return whole
 
     def _spans(self, days: Sequence[date]) -> tuple[dict[date, Span], dict[date, BarSeries]]:
         spans, spots = {}, {}
@@ -159,11 +173,11 @@ class OptionIngest:
 
     def _measure(
         self, day: date, expiry: date, contracts: Mapping[str, BarSeries], spot: BarSeries, source: str
-    ) -> None:
+    ) -> int:
+        """Write measures and snapshots of one session; returns the rows of the latter."""
         job = self._job
         opens = job.calendar.session(day, Segment.FO).bar_opens()
-        over = job.is_over(day)
-        if not over:
+        if not job.is_over(day):
             latest = max(int(bars.ts[-1]) for bars in contracts.values() if len(bars))
             opens = opens[opens <= latest]
         session = Session(opens, day_start(day), last_known(spot, opens, spot.close))
@@ -175,9 +189,17 @@ class OptionIngest:
         kept = with_volatilities(kept, expiry_close)
         rows = job.store.add_chain(self._underlying, kept, source)
         job.report.wrote("chain rows", source, rows)
-        if over:
-            job.store.mark_day(self._underlying, day, DayRecord(rows, rows, source), self._kind)
-            job.report.whole.append((self._underlying, day, self._kind))
+        return rows
+
+    def _mark(self, day: date, record: DayRecord) -> None:
+        """The day is whole, if it is over; whole for a later expiry it is whole for the nearest, too."""
+        job = self._job
+        if not job.is_over(day):
+            return
+        marks = (job.request.option_marks()[0], replace(job.request, min_days_to_expiry=0).option_marks()[0])
+        for kind in dict.fromkeys(marks):
+            job.store.mark_day(self._underlying, day, record, kind)
+        job.report.whole.append((self._underlying, day, marks[0]))
 
     def _gap(self, days: Sequence[date], reason: str) -> None:
         for day in days:

@@ -34,6 +34,16 @@ class IngestRequest:
     min_days_to_expiry: int = 0
 
 
+    def option_marks(self) -> tuple[str, ...]:
+        """What a day may be marked for to be whole, what this request marks it for first.
+
+        A run that trades a later expiry than the nearest needs its contracts too, so its days have marks of their own.
+        """
+        ending = f"_from_{self.min_days_to_expiry}_days" if self.min_days_to_expiry else ""
+        kinds = (FULL_OPTIONS,) if self.full_options else (OPTIONS, FULL_OPTIONS)
+        return tuple(f"{kind}{ending}" for kind in kinds)
+
+
 @dataclass(frozen=True, slots=True)
 class HistorySources:
     """Who is asked, the most trusted first; ``reference`` is whose prices ours are held against."""

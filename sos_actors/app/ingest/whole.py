@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from sos_actors.app.ingest.request import BREADTH, CANDLES, FULL_OPTIONS, OPTIONS, IngestRequest
+from sos_actors.app.ingest.request import BREADTH, CANDLES, IngestRequest
 from sos_actors.market.symbols import INDEX_SHORT_NAMES, short_name_of
 from sos_actors.store.database import Store
 
@@ -17,8 +17,7 @@ def missing_days(store: Store, request: IngestRequest) -> list[date]:
     for symbol in request.symbols:
         missing |= set(every_day) - _whole(store, symbol, every_day, (CANDLES,))
         if short_name_of(symbol) in INDEX_SHORT_NAMES:
-            options = (FULL_OPTIONS,) if request.full_options else (OPTIONS, FULL_OPTIONS)
-            missing |= set(request.days) - _whole(store, symbol, every_day, options)
+            missing |= set(request.days) - _whole(store, symbol, every_day, request.option_marks())
             missing |= set(request.days) - _whole(store, symbol, every_day, (BREADTH,))
     return sorted(missing)
 

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 import urllib3
 
-from sos_actors.config import Screener, Tradingview
+from sos_actors.config import Screener, Tradingview, is_loopback
 from sos_actors.errors import VendorAnswerError, VendorBusyError, VendorError
 from sos_actors.market.instruments import SymbolMaster, default_master
 from sos_actors.messages.snapshots import Breadth, ScreenerScan
@@ -23,7 +23,7 @@ from sos_actors.vendors.pacing import Backoff, RateLimiter
 from sos_actors.vendors.tradingview import query as questions
 from sos_actors.vendors.tradingview.parse import VENDOR, Row, Symbols, breadth_of, moment, number, rows_of, scan_of
 from sos_actors.vendors.tradingview.tickers import ticker_of
-from sos_actors.vendors.web import OneAtATime, is_loopback, place, read_body, translated
+from sos_actors.vendors.web import OneAtATime, place, read_body, translated
 
 _UNKNOWN_FIELD = re.compile(r'Unknown field \\*"([^"\\]{1,80})')
 _AHEAD_S = 120.0

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import websocket
 
+from sos_actors.config import is_loopback
 from sos_actors.errors import (
     UnknownSymbolError,
     VendorAnswerError,
@@ -23,7 +24,7 @@ from sos_actors.errors import (
     VendorUnreachableError,
 )
 from sos_actors.vendors.tradingview.frames import VENDOR, Bar, bars_in, command, event_of, framed, payloads
-from sos_actors.vendors.web import is_loopback, place
+from sos_actors.vendors.web import place
 
 ORIGIN = "https://www.tradingview.com"
 ANONYMOUS = "unauthorized_user_token"

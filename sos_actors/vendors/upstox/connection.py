@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import upstox_client
 
+from sos_actors.config import is_loopback
 from sos_actors.config.vendors import Upstox
 from sos_actors.errors import (
     ConfigError,
@@ -29,7 +30,7 @@ from sos_actors.runtime.clock import Clock, wall_time
 from sos_actors.types import Secret
 from sos_actors.vendors.pacing import Backoff, RateLimiter
 from sos_actors.vendors.upstox.answers import LOG_IN, document_of, refusal
-from sos_actors.vendors.upstox.rest_wire import LOOPBACK, VENDOR, WHOLE_ANSWER, Answer, Wire
+from sos_actors.vendors.upstox.rest_wire import VENDOR, WHOLE_ANSWER, Answer, Wire
 
 SANDBOX_URL = "https://api-sandbox.upstox.com"
 ORDERS_PER_SECOND = 9
@@ -257,7 +258,7 @@ def _addresses(settings: Upstox, sandbox: bool) -> Upstox:
     Raises:
         ConfigError: they contradict the mode or each other.
     """
-    local = [urlsplit(url).hostname in LOOPBACK for url in (settings.rest_url, settings.order_url)]
+    local = [is_loopback(url) for url in (settings.rest_url, settings.order_url)]
     if any(local) and not all(local):
         raise ConfigError(
             "[upstox] rest_url and order_url contradict each other: one is this machine, the other is not. "

@@ -8,12 +8,11 @@ from urllib.parse import urlsplit
 
 from upstox_client import WebsocketApi
 
+from sos_actors.config import is_loopback
 from sos_actors.errors import VendorAnswerError
 from sos_actors.types import Secret
 from sos_actors.vendors.upstox.connection import UpstoxConnection
 from sos_actors.vendors.upstox.socket_wire import SocketAddress
-
-_LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 
 
 def feed_address(connection: UpstoxConnection) -> Callable[[], SocketAddress]:
@@ -43,7 +42,7 @@ def _address(document: dict[str, Any]) -> SocketAddress:
         parts = urlsplit(found)
     except ValueError:
         raise VendorAnswerError("upstox", "The authorisation of a socket holds a malformed address.") from None
-    if parts.scheme != "wss" and not (parts.scheme == "ws" and parts.hostname in _LOOPBACK):
+    if parts.scheme != "wss" and not (parts.scheme == "ws" and is_loopback(found)):
         raise VendorAnswerError(
             "upstox", f"The authorisation of a socket leads to {parts.hostname}, which is not encrypted."
         )

@@ -22,6 +22,7 @@ import certifi
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from sos_actors.config import is_loopback_host
 from sos_actors.errors import VendorAnswerError, VendorUnreachableError
 
 VENDOR = "upstox"
@@ -29,7 +30,6 @@ MOST_BYTES = 64 * 1024 * 1024
 """The largest answer that is read, unpacked; the instrument file of all of NSE comes packed and has 2 MB."""
 WHOLE_ANSWER = 3
 """An answer must be complete within so many read time-outs; a peer that trickles is given up then."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _CHUNK = 65_536
 _POOL = 16
 
@@ -192,7 +192,7 @@ class Wire:
         with self._lock:
             self._secure = self._secure or _secure_managers()
         direct, proxied = self._secure
-        return direct if proxied is None or host in LOOPBACK or proxy_bypass(host) else proxied
+        return direct if proxied is None or is_loopback_host(host) or proxy_bypass(host) else proxied
 
 
 def _secure_managers() -> tuple[urllib3.PoolManager, urllib3.PoolManager | None]:

@@ -15,6 +15,7 @@ from sos_actors.app.ingest.request import HistorySources, IngestRequest
 from sos_actors.config import Ingest
 from sos_actors.errors import SosError, UnknownSymbolError
 from sos_actors.market.calendar import Calendar
+from sos_actors.market.expiries import next_expiry
 from sos_actors.market.symbols import parse_contract_symbol
 from sos_actors.messages.market import BarSeries
 from sos_actors.simulator.model import MarketModel, SimulatedDay
@@ -35,8 +36,8 @@ def session(day: date, seed: int = 7) -> SimulatedDay:
 
 
 @lru_cache(maxsize=32)
-def option_candles(underlying: str, day: date, seed: int = 7) -> dict[str, BarSeries]:
-    return session(day, seed).option_candles(underlying)
+def option_candles(underlying: str, day: date, seed: int = 7, expiry: date | None = None) -> dict[str, BarSeries]:
+    return session(day, seed).option_candles(underlying, expiry)
 
 
 def joined(parts: list[BarSeries]) -> BarSeries:
@@ -69,7 +70,9 @@ class ModelSource:
 
     def _of_day(self, symbol: str, day: date) -> BarSeries:
         if symbol.startswith("NSE|FO|"):
-            found = option_candles(parse_contract_symbol(symbol).underlying, day, self.seed)
+            spec = parse_contract_symbol(symbol)
+            nearest = next_expiry(spec.underlying, day, CALENDAR).day == spec.expiry
+            found = option_candles(spec.underlying, day, self.seed, None if nearest else spec.expiry)
             return found.get(symbol, BarSeries.empty())
         if symbol not in session(day, self.seed).symbols:
             raise UnknownSymbolError(f"{symbol!r} is not listed.")

@@ -60,7 +60,7 @@ def home(tmp_path: Path, vendors: RunningSimulator, monkeypatch: pytest.MonkeyPa
     made = new_home(tmp_path, SETTINGS, vendors.addresses)
     log_in(made)
     monkeypatch.setenv("SOS_SECRETS", str(made.secrets))
-    monkeypatch.setattr("sos_actors.app.filling.LOOPBACK", ())  # these are the real vendors
+    monkeypatch.setattr("sos_actors.app.filling.is_loopback", lambda _: False)  # these are the real vendors
     for module in ("app.filling", "cli.ingest"):
         monkeypatch.setattr(f"sos_actors.{module}.wall_time", lambda: NOW)
     return made

@@ -16,6 +16,7 @@ from sos_actors.app.board import day_start
 from sos_actors.app.ingest.fetching import fetched
 from sos_actors.app.ingest.ingesting import ingest
 from sos_actors.app.ingest.request import BREADTH, CANDLES, OPTIONS, HistorySources, IngestReport, IngestRequest
+from sos_actors.app.ingest.whole import missing_days
 from sos_actors.config import Ingest
 from sos_actors.errors import VendorUnreachableError
 from sos_actors.messages.market import BarSeries
@@ -104,6 +105,38 @@ def test_a_share_whose_candles_end_before_the_session_is_not_whole(store: Store)
     assert [gap.reason for gap in report.gaps] == ["upstox has 210 of 375 minutes, and none of the last 166."]
     assert run(store, ModelSource(), RELIANCE, at(20)).gaps == []
     assert len(store.candles(RELIANCE, at(0), at(23))) == 375
+
+
+def test_a_later_expiry_that_is_traded_is_fetched_beside_the_nearest_that_is_measured(store: Store) -> None:
+    source = ModelSource()
+    request = IngestRequest([NIFTY], [MON], min_days_to_expiry=2)
+    sources = HistorySources([source], source)
+    report = ingest(store, lambda: sources, request, CALENDAR, SETTINGS, lambda: at(20))
+
+    assert report.gaps == []
+    assert {symbol[-9:] for symbol, data in store.contracts(NIFTY, MON).items() if data.candles} == {
+        "13 JAN 26", "20 JAN 26",
+    }  # fmt: skip
+    assert set(store.chain(NIFTY, at(0), at(23)).expiry) == {date(2026, 1, 13).toordinal()}
+    assert missing_days(store, request) == missing_days(store, replace(request, min_days_to_expiry=0)) == []
+
+
+def test_a_day_without_the_expiry_that_is_traded_is_not_whole_for_it(store: Store) -> None:
+    run(store, ModelSource(), NIFTY, at(20))  # the nearest expiry alone
+    source, request = ModelSource(), IngestRequest([NIFTY], [MON], min_days_to_expiry=2)
+    assert missing_days(store, request) == [MON]
+
+    def fail(symbol: str, bars: BarSeries) -> BarSeries:
+        if symbol.endswith("25700 CE 20 JAN 26"):
+            raise VendorUnreachableError("upstox", "no answer within 10 s.")
+        return bars
+
+    source.fault = fail
+    sources = HistorySources([source], source)
+    report = ingest(store, lambda: sources, request, CALENDAR, SETTINGS, lambda: at(20))
+
+    assert [gap.what for gap in report.gaps] == [OPTIONS]
+    assert missing_days(store, request) == [MON]
 
 
 def test_whoever_stops_early_does_not_wait_for_questions_under_way() -> None:
