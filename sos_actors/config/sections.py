@@ -10,13 +10,14 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sos_actors.config.running import Bridge, Feed, Orders, Runtime, Status, Trading
 from sos_actors.config.section import Section, plain, setting, values_of
 from sos_actors.config.vendors import Ingest, Nse, Screener, Tradingview, Trendlyne, Trust, Upstox
 from sos_actors.types import Regime
 
 SIZING_MODES = ("lots", "risk")
-PLACES = frozenset({"paths", "upstox", "tradingview", "nse", "trendlyne"})
-"""Sections that say where things are, not what is decided."""
+PLACES = frozenset({"paths", "upstox", "tradingview", "nse", "trendlyne", "runtime", "bridge", "status"})
+"""Sections that say where things are and how the machinery runs, not what is decided."""
 MARKET_SYMBOLS = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50")
 """Indices with an option chain; a test holds them to those of `market/symbols.py`, which stands above this leaf."""
 
@@ -67,6 +68,7 @@ class Mood(Section):
     market_symbol: str = setting("NIFTY", one_of=MARKET_SYMBOLS)
     stale_after_s: int = setting(600, at_least=1)
     hysteresis_minutes: int = setting(3, at_least=1, at_most=375)
+    period_s: int = setting(60, at_least=5, at_most=3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Simulation(Section):
     """The simulated market."""
 
     seed: int = setting(7, at_least=0)
+    speed: float = setting(60.0, at_least=0.1, at_most=1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,12 @@ class Config:
     trust: Trust = field(default_factory=Trust)
     ingest: Ingest = field(default_factory=Ingest)
     simulation: Simulation = field(default_factory=Simulation)
+    trading: Trading = field(default_factory=Trading)
+    feed: Feed = field(default_factory=Feed)
+    orders: Orders = field(default_factory=Orders)
+    runtime: Runtime = field(default_factory=Runtime)
+    bridge: Bridge = field(default_factory=Bridge)
+    status: Status = field(default_factory=Status)
     store: StoreSettings = field(default_factory=StoreSettings)
 
     @classmethod

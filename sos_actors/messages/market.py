@@ -51,6 +51,7 @@ class BarClosed:
         symbol: canonical symbol.
         ts_open: the bar's open time.
         volume, oi: None where the source does not know them.
+        provisional: made of ticks, because the exchange's own candle was late.
     """
 
     ts_event: UnixNanos
@@ -62,6 +63,7 @@ class BarClosed:
     close: float
     volume: float | None = None
     oi: float | None = None
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Sentiment:
         pcr_velocity: change of pcr per minute.
         oi_wall_above, oi_wall_below: strikes of the largest call OI above and put OI below the spot.
         ce_oi_change, pe_oi_change: units, since the previous session's close.
+        total_oi: of all the underlying's options, units: what an index has for open interest.
     """
 
     ts_event: UnixNanos
@@ -97,6 +100,7 @@ class Sentiment:
     pe_oi_change: float | None = None
     max_pain: float | None = None
     smart_trend: SmartTrend = SmartTrend.UNKNOWN
+    total_oi: float | None = None
 
     @property
     def breadth_ratio(self) -> float | None:

@@ -98,3 +98,34 @@ class EntriesStopped:
     ts_event: UnixNanos
     stopped: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesWithdrawn:
+    """Entries that wait at the broker are taken back (exits only: the second rung of the ladder)."""
+
+    ts_event: UnixNanos
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenRequested:
+    """Close every position now, at the market (the kill switch, the third rung of the ladder)."""
+
+    ts_event: UnixNanos
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionCorrected:
+    """The broker holds another quantity of a position than we thought; the broker is right.
+
+    Attributes:
+        quantity: units the broker says are left of the position; 0 closes it.
+        price: rupees the missing units are valued at.
+    """
+
+    ts_event: UnixNanos
+    position_id: int
+    quantity: int
+    price: float
