@@ -28,7 +28,7 @@ UNKNOWN_WORTH_SAYING = 0.05
 """Share of a symbol's minutes."""
 _EXIT_TEXT = {
     ExitReason.STOP: "stop", ExitReason.TARGET: "target", ExitReason.SQUARE_OFF: "square_off",
-    ExitReason.SESSION_END: "session_end", ExitReason.FLAT: "flat",
+    ExitReason.SESSION_END: "session_end", ExitReason.FLAT: "flat", ExitReason.CORRECTED: "corrected",
 }  # fmt: skip
 _PRICED_TEXT = {PriceSource.CANDLES: "candles", PriceSource.CHAIN: "chain", PriceSource.MODEL: "model"}
 

@@ -44,7 +44,7 @@ class Section:
 def complaint(item: dataclasses.Field[Any], value: object) -> str:
     """What is wrong with the value of a field, with what is allowed; empty when nothing is."""
     expected = type(item.default)
-    if expected is bool:
+    if isinstance(item.default, bool):
         return "" if isinstance(value, bool) else f"{plain(value)!r} is not true or false."
     if not isinstance(value, expected) or isinstance(value, bool):
         members = "names" if item.metadata["one_of"] else "regimes"

@@ -6,7 +6,7 @@ from sos_actors.engine.records import ExitReason, InstrumentKind, Outcome, Posit
 
 FREE, ENTRY_SENT, OPEN, EXIT_SENT = (int(state) for state in PositionState)
 EQUITY, OPTION, INDEX = (int(kind) for kind in InstrumentKind)
-NO_EXIT, STOP, TARGET, SQUARE_OFF, SESSION_END, FLAT = (int(reason) for reason in ExitReason)
+NO_EXIT, STOP, TARGET, SQUARE_OFF, SESSION_END, FLAT, CORRECTED = (int(reason) for reason in ExitReason)
 PENDING, TRADED, VETOED, DENIED, SKIPPED, REFUSED = (int(outcome) for outcome in Outcome)
 REGIME_VETO = int(Reason.REGIME_VETO)
 KILLED = int(Reason.KILLED)

@@ -6,19 +6,21 @@ sweep over history runs. The same events give the same decisions, bit for bit; n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.config import Risk
 from sos_actors.engine import codes
 from sos_actors.engine.event_board import EventBoard
+from sos_actors.engine.events import EngineRules as EngineRules
+from sos_actors.engine.events import Event as Event
+from sos_actors.engine.followers import Followers
+from sos_actors.engine.following import SymbolDropped, SymbolFollowed
 from sos_actors.engine.holdings import Holdings
-from sos_actors.engine.picking import ContractPicker, ContractRules
-from sos_actors.engine.plan import Plan
+from sos_actors.engine.picking import ContractPicker
+from sos_actors.engine.plan import FollowedSymbol, Plan
 from sos_actors.engine.positions import Decision, PositionKeeper
 from sos_actors.engine.records import (
     BOOK,
@@ -31,11 +33,8 @@ from sos_actors.engine.records import (
     Outcome,
     Reason,
 )
-from sos_actors.engine.sessions import session_records
+from sos_actors.engine.sessions import day_of, session_records
 from sos_actors.engine.sweep import CHOICE, Account, Grounds, enter_equity, enter_option, judge
-from sos_actors.engine.watching import Mood, SymbolWatch
-from sos_actors.market.calendar import Calendar
-from sos_actors.market.charges import ChargeRates
 from sos_actors.messages.market import (
     BarClosed,
     BarSeries,
@@ -47,35 +46,16 @@ from sos_actors.messages.market import (
     TimerFired,
 )
 from sos_actors.messages.signals import EntryRefused, SignalFormed
-from sos_actors.messages.trading import EntriesStopped, OrderUpdated
-from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, Regime, Segment, Side, UnixNanos
+from sos_actors.messages.trading import (
+    EntriesStopped,
+    EntriesWithdrawn,
+    FlattenRequested,
+    OrderUpdated,
+    PositionCorrected,
+)
+from sos_actors.types import Regime, Side, UnixNanos
 
-Event = (
-    BarClosed | Sentiment | ScreenerAlert | QuarantineChanged | Tick | PriceSpan | OrderUpdated | TimerFired
-    | EntriesStopped
-)  # fmt: skip
 _ROOM = 256
-
-
-@dataclass(frozen=True, slots=True)
-class EngineRules:
-    """What the engine stands on beside its plan; all of it values and pure functions.
-
-    Attributes:
-        stale_ns: how old a sentiment may be.
-        market_symbol: canonical; its sentiment serves symbols that have none of their own.
-        listed: expiries of an underlying (short name) on a day, nearest first.
-        contracts: how contracts are chosen.
-        stock_rates: estimated charges of stocks.
-    """
-
-    calendar: Calendar
-    risk: Risk
-    stale_ns: int
-    market_symbol: str
-    listed: Callable[[str, date], list[date]]
-    contracts: ContractRules
-    stock_rates: ChargeRates
 
 
 class Engine:
@@ -88,16 +68,11 @@ class Engine:
     """
 
     def __init__(self, plan: Plan, rules: EngineRules, first_day: date) -> None:
-        self._plan, self._rules, self._first_day = plan, rules, first_day
+        self._rules, self._first_day = rules, first_day
         self._board = EventBoard(rules.listed)
         self._holdings = Holdings()
         self._days: list[date] = []
-        self._moods: dict[str, Mood] = {}
-        self._own_moods: set[str] = set()
-        self._watches = {
-            symbol.symbol: (number, SymbolWatch(plan, number, self._mood(symbol.symbol)))
-            for number, symbol in enumerate(plan.symbols)
-        }
+        self._followers = Followers(plan, rules.calendar, rules.stale_ns, rules.market_symbol, rules.most_followed)
         self._n_signals = 0
         self._account = Account(
             np.zeros(1, BOOK), np.zeros(int(plan.limits["max_open"][0]), POSITION), np.zeros(_ROOM, SIGNAL),
@@ -105,13 +80,16 @@ class Engine:
         )  # fmt: skip
         self._account.book["session"], self._account.book["next_id"] = -1, 1
         empty = np.empty(0, np.int64)
-        self._grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, self._stocks(), empty, empty)
+        numbers = np.array([self._instrument(number) for number in range(len(plan.symbols))], np.int64)
+        self._grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, numbers, empty, empty)
         self._keeper = PositionKeeper(self._holdings)
         self._picker = ContractPicker(plan, self._holdings, self._board, rules.contracts, with_bars=False)
         self._handlers: Mapping[type, Callable[..., list[Decision]]] = {
-            BarClosed: self._on_bar, Sentiment: self._on_sentiment, ScreenerAlert: self._on_alert,
+            BarClosed: self._on_bar, Sentiment: self._on_fact, ScreenerAlert: self._on_fact,
             Tick: self._on_tick, PriceSpan: self._on_span, OrderUpdated: self._on_order, TimerFired: self._on_timer,
-            EntriesStopped: self._on_stop, QuarantineChanged: self._on_quarantine,
+            EntriesStopped: self._on_stop, QuarantineChanged: self._on_fact,
+            EntriesWithdrawn: self._on_withdrawal, FlattenRequested: self._on_flatten,
+            PositionCorrected: self._on_correction, SymbolFollowed: self._on_followed, SymbolDropped: self._on_dropped,
         }  # fmt: skip
 
     @property
@@ -138,72 +116,94 @@ class Engine:
         """Take one event; returns what was decided because of it, in order."""
         return self._handlers[type(event)](event)
 
-    def _mood(self, symbol: str) -> Mood:
-        return self._moods.setdefault(symbol, Mood(self._rules.stale_ns))
+    def step_batch(self, events: Sequence[Event]) -> list[list[Decision]]:
+        """Take several events in order; returns what ``step`` would have, one list each.
 
-    def _stocks(self) -> NDArray[np.int64]:
-        numbers = np.full(len(self._plan.symbols), -1, np.int64)
-        for index, followed in enumerate(self._plan.symbols):
-            if followed.kind is InstrumentKind.EQUITY:
-                numbers[index] = self._holdings.add(
-                    followed.symbol, followed.kind, index, followed.tick, followed.lot, followed.freeze,
-                    self._rules.stock_rates, BarSeries.empty(),
-                )  # fmt: skip
-        return numbers
+        Closed bars that follow one another, of different symbols, are matched together.
+        """
+        decided: list[list[Decision]] = []
+        first = 0
+        while first < len(events):
+            symbols: set[str] = set()
+            last = first
+            while last < len(events):
+                event = events[last]
+                if not isinstance(event, BarClosed) or event.symbol in symbols:
+                    break
+                symbols.add(event.symbol)
+                last += 1
+            if last - first > 1:
+                decided += self._on_bars([event for event in events[first:last] if isinstance(event, BarClosed)])
+                first = last
+            else:
+                decided.append(self.step(events[first]))
+                first += 1
+        return decided
+
+    @property
+    def _plan(self) -> Plan:
+        return self._followers.plan
+
+    def _instrument(self, number: int) -> int:
+        """The instrument that a followed symbol is itself, -1 for an index; registered when it is new."""
+        followed: FollowedSymbol = self._plan.symbols[number]
+        if followed.kind is not InstrumentKind.EQUITY:
+            return -1
+        if followed.symbol in self._holdings.names:
+            return self._holdings.names.index(followed.symbol)
+        return self._holdings.add(
+            followed.symbol, followed.kind, number, followed.tick, followed.lot, followed.freeze,
+            self._rules.stock_rates, BarSeries.empty(),
+        )  # fmt: skip
 
     def _session_row(self, ts: int) -> int:
         """Row of the session of ``ts``, opening a new one; -1 (no trading) before the first day or the latest one."""
-        day = _day_of(ts)
+        day = day_of(ts)
+        if self._days and day == self._days[-1]:
+            return len(self._days) - 1
         if day < self._first_day or (self._days and day < self._days[-1]):
             return -1
-        if not self._days or day > self._days[-1]:
-            record = session_records([day], self._rules.calendar, self._rules.risk)
-            self._days.append(day)
-            self._grounds = self._grounds._replace(sessions=np.concatenate([self._grounds.sessions, record]))
+        record = session_records([day], self._rules.calendar, self._rules.risk)
+        self._days.append(day)
+        self._grounds = self._grounds._replace(sessions=np.concatenate([self._grounds.sessions, record]))
         return len(self._days) - 1
 
     def _on_bar(self, bar: BarClosed) -> list[Decision]:
+        return self._on_bars([bar])[0]
+
+    def _on_bars(self, bars: Sequence[BarClosed]) -> list[list[Decision]]:
         """A bar of a followed symbol steps its patterns, one of anything else is a contract's price.
 
         Bars outside the symbol's session are left out; those of an earlier day only warm up.
         """
-        day = _day_of(bar.ts_open)
-        if not self._rules.calendar.is_session(day):
-            return []
-        row = self._session_row(bar.ts_open)
-        watched = self._watches.get(bar.symbol)
-        if watched is None:
-            self._board.add(bar, day)
-            return []
-        number, watch = watched
-        segment = Segment.INDEX if self._plan.symbols[number].kind is InstrumentKind.INDEX else Segment.EQ
-        session = self._rules.calendar.session(day, segment)
-        if not any(first <= bar.ts_open < last for first, last in session.intervals):
-            return []
-        hours = (int(session.open_ns), int(session.close_ns), self._rules.calendar.session_number(day))
-        return self._consider(watch.on_bar(bar, hours, row))
+        rows = [
+            self._session_row(bar.ts_open) if self._rules.calendar.is_session(day_of(bar.ts_open)) else None
+            for bar in bars
+        ]
+        followed = [n for n, bar in enumerate(bars) if rows[n] is not None and bar.symbol in self._followers]
+        signals = self._followers.on_bars([bars[n] for n in followed], [rows[n] or 0 for n in followed])
+        fired = dict(zip(followed, signals, strict=True))
+        decided = []
+        for n, bar in enumerate(bars):
+            if rows[n] is not None and n not in fired:
+                self._board.add(bar, day_of(bar.ts_open))
+            decided.append(self._consider(fired[n]) if n in fired else [])
+        return decided
 
-    def _on_sentiment(self, sentiment: Sentiment) -> list[Decision]:
-        """A symbol's own sentiment goes to it; the market's is also lent to all symbols that never had their own."""
-        mood = self._mood(sentiment.symbol)
-        if sentiment.symbol not in self._own_moods:
-            self._own_moods.add(sentiment.symbol)
-            mood.forget_sentiment()
-        mood.hear(sentiment)
-        if sentiment.symbol == self._rules.market_symbol:
-            for symbol in self._watches:
-                if symbol not in self._own_moods:
-                    self._mood(symbol).hear(sentiment, lent=True)
+    def _on_followed(self, event: SymbolFollowed) -> list[Decision]:
+        number = self._followers.follow(event)
+        self._picker.plan = self._plan
+        numbers = self._grounds.symbol_instrument
+        if number == len(numbers):
+            self._grounds = self._grounds._replace(symbol_instrument=np.append(numbers, self._instrument(number)))
         return []
 
-    def _on_alert(self, alert: ScreenerAlert) -> list[Decision]:
-        self._mood(alert.symbol).hear(alert)
+    def _on_dropped(self, event: SymbolDropped) -> list[Decision]:
+        self._followers.drop(event.symbol)
         return []
 
-    def _on_quarantine(self, change: QuarantineChanged) -> list[Decision]:
-        """Only signals heed it: orders that were sent, stops, targets and the square-off go on as before."""
-        if change.symbol in self._watches:
-            self._watches[change.symbol][1].on_quarantine(change)
+    def _on_fact(self, fact: Sentiment | ScreenerAlert | QuarantineChanged) -> list[Decision]:
+        self._followers.hear(fact)
         return []
 
     def _on_tick(self, tick: Tick) -> list[Decision]:
@@ -223,13 +223,28 @@ class Engine:
         if self._days:
             valid = int(self._plan.limits["entry_valid_ns"][0])
             decisions += self._keeper.on_time(self._account, timer.ts_event, self._grounds.sessions[-1], valid)
-        for _, watch in self._watches.values():
-            decisions += self._consider(watch.on_time(timer.ts_event))
+        for signals in self._followers.on_time(int(timer.ts_event)):
+            decisions += self._consider(signals)
         return decisions
 
     def _on_stop(self, stop: EntriesStopped) -> list[Decision]:
+        """While entries are allowed again nothing is being flattened any more."""
         self._account.book["killed"] = int(stop.stopped)
+        if not stop.stopped:
+            self._keeper.flattening = False
         return []
+
+    def _on_withdrawal(self, event: EntriesWithdrawn) -> list[Decision]:
+        return self._keeper.withdraw(self._account, int(event.ts_event))
+
+    def _on_flatten(self, event: FlattenRequested) -> list[Decision]:
+        """No entries, and everything that is held goes; what fills from now on goes as well."""
+        self._account.book["killed"] = 1
+        return self._keeper.flatten(self._account, int(event.ts_event))
+
+    def _on_correction(self, event: PositionCorrected) -> list[Decision]:
+        self._make_room()
+        return self._keeper.correct(self._account, event)
 
     def _make_room(self) -> None:
         account = self._account
@@ -280,11 +295,3 @@ class Engine:
             price = float(choice["price"][0])
             slot = enter_option(self._account, self._grounds, self._holdings.instruments, i, choice)
         return self._keeper.sent(self._account, slot, price) if slot >= 0 else []
-
-
-_EPOCH = date(1970, 1, 1).toordinal()
-
-
-def _day_of(ts: int) -> date:
-    """The exchange's date of UnixNanos."""
-    return date.fromordinal(_EPOCH + (ts // NANOS_PER_SECOND + IST_OFFSET_S) // 86_400)

@@ -52,7 +52,7 @@ class ContractPicker:
     """Chooses contracts and numbers them; a contract has one number for each day and source of prices.
 
     Args:
-        plan: of the run.
+        plan: of the run; may be exchanged for one with more symbols.
         holdings: where contracts are registered.
         board: contracts and prices.
         rules: of the choice.
@@ -62,18 +62,19 @@ class ContractPicker:
     def __init__(
         self, plan: Plan, holdings: Holdings, board: ContractBoard, rules: ContractRules, with_bars: bool
     ) -> None:
-        self._plan, self._holdings, self._board, self._rules = plan, holdings, board, rules
+        self.plan = plan
+        self._holdings, self._board, self._rules = holdings, board, rules
         self._with_bars = with_bars
         self._numbers: dict[tuple[str, date, PriceSource], int] = {}
 
     def pick(self, signal: np.void, day: date, choice: NDArray[np.void]) -> ChosenContract | NoContract:
         """Write CHOICE (1,) for a SIGNAL record of ``day``; returns the contract, or why there is none."""
-        underlying = self._plan.symbols[int(signal["symbol"])].short_name
+        underlying = self.plan.symbols[int(signal["symbol"])].short_name
         asked = IndexSignal(
             underlying, day, int(signal["ts"]), int(signal["side"]), float(signal["entry"]), float(signal["stop"]),
             float(signal["target"]), float(signal["spot"]),
         )  # fmt: skip
-        option = self._plan.strategies[int(signal["strategy"])].option
+        option = self.plan.strategies[int(signal["strategy"])].option
         step = self._rules.strike_step(underlying)
         chosen = choose_contract(asked, option, step, self._rules.expiry_close, self._rules.options, self._board)
         choice["ready"] = 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,25 +83,55 @@ class Plan:
                 return index
         raise KeyError(symbol)
 
+    def with_symbol(self, followed: FollowedSymbol, programs: Programs) -> tuple[Self, int]:
+        """The plan with one more symbol (or with a newer value of one it has), and the symbol's index."""
+        symbols = list(self.symbols)
+        for number, one in enumerate(symbols):
+            if one.symbol == followed.symbol:
+                symbols[number] = followed
+                return replace(self, symbols=tuple(symbols)), number
+        watches = watches_of(self.strategies, len(symbols), followed, programs)
+        return replace(self, symbols=(*symbols, followed), watches=(*self.watches, *watches)), len(symbols)
+
+
+Programs = dict[tuple[int, ...], CompiledStrategies]
+"""Compiled strategies by their indices in the plan."""
+
 
 def make_plan(
     strategies: Sequence[Strategy], symbols: Sequence[FollowedSymbol], risk: Risk, sizing: Sizing, mood: Mood,
     fills: Fills,
 ) -> Plan:  # fmt: skip
     """Compile every strategy for every symbol it names (all symbols when it names none)."""
-    programs: dict[tuple[int, ...], CompiledStrategies] = {}
-    watches = []
-    for number, followed in enumerate(symbols):
-        mine = [i for i, strategy in enumerate(strategies) if follows(strategy, followed)]
-        for minutes in sorted({strategies[i].timeframe_minutes for i in mine}):
-            chosen = tuple(i for i in mine if strategies[i].timeframe_minutes == minutes)
-            if chosen not in programs:
-                programs[chosen] = compile_strategies(tuple(strategies[i] for i in chosen))
-            watches.append(Watch(number, programs[chosen], np.array(chosen, np.int64)))
+    programs: Programs = {}
+    watches = [
+        watch for number, followed in enumerate(symbols) for watch in watches_of(strategies, number, followed, programs)
+    ]
     veto = np.array([_vetoes(strategy, mood.veto_regimes) for strategy in strategies], np.int64)
     return Plan(
         tuple(strategies), tuple(symbols), tuple(watches), veto.reshape(-1, len(Regime)), _limits(risk, sizing, fills)
     )
+
+
+def watches_of(
+    strategies: Sequence[Strategy], number: int, followed: FollowedSymbol, programs: Programs
+) -> list[Watch]:
+    """What is watched on one symbol, a watch for each timeframe.
+
+    Args:
+        strategies: of the plan.
+        number: the symbol's index.
+        followed: the symbol.
+        programs: compiled so far, by the indices of their strategies; grows.
+    """
+    mine = [i for i, strategy in enumerate(strategies) if follows(strategy, followed)]
+    watches = []
+    for minutes in sorted({strategies[i].timeframe_minutes for i in mine}):
+        chosen = tuple(i for i in mine if strategies[i].timeframe_minutes == minutes)
+        if chosen not in programs:
+            programs[chosen] = compile_strategies(tuple(strategies[i] for i in chosen))
+        watches.append(Watch(number, programs[chosen], np.array(chosen, np.int64)))
+    return watches
 
 
 def follows(strategy: Strategy, followed: FollowedSymbol) -> bool:

@@ -16,6 +16,7 @@ from sos_actors.messages.trading import (
     OrderStatus,
     OrderUpdated,
     PositionClosed,
+    PositionCorrected,
     PositionOpened,
     Purpose,
     SubmitOrder,
@@ -33,14 +34,18 @@ def order_of(position_id: int, exits: int = 0) -> int:
 
 
 class PositionKeeper:
-    """Stateless but for the instruments' names; positions live in the account's records.
+    """Knows the instruments' names and whether everything is to go; positions live in the account's records.
 
     Args:
         holdings: instruments by number.
+
+    Attributes:
+        flattening: whatever is held, or fills, leaves at once.
     """
 
     def __init__(self, holdings: Holdings) -> None:
         self._holdings = holdings
+        self.flattening = False
 
     def sent(self, account: Account, slot: int, reference_price: float) -> list[Decision]:
         """The entry order of a slot that was just taken."""
@@ -57,7 +62,7 @@ class PositionKeeper:
             position["last_price"], position["last_ts"] = span.close, span.ts_event
             if position["state"] == codes.EXIT_SENT:
                 continue
-            reason, price = int(position["exit_reason"]), span.open
+            reason, price = self._due(position), span.open
             if reason == codes.NO_EXIT:
                 reason, price = exit_touch(
                     int(position["side"]), float(position["stop"]), float(position["target"]), span.open, span.high,
@@ -81,9 +86,9 @@ class PositionKeeper:
             over = ts >= session[f"close_{kind}"]
             if position["filled"] < position["quantity"] and (over or ts - position["sent_ts"] >= entry_valid_ns):
                 decisions.append(CancelOrder(UnixNanos(ts), order_of(int(position["id"]))))
-            due = position["exit_reason"] != codes.NO_EXIT or ts >= session[f"square_off_{kind}"]
+            due = self._due(position) != codes.NO_EXIT or ts >= session[f"square_off_{kind}"]
             if position["state"] == codes.OPEN and due:
-                reason = int(position["exit_reason"]) or codes.SQUARE_OFF
+                reason = self._due(position) or codes.SQUARE_OFF
                 decisions += self._leave(position, ts, reason, float(position["last_price"]))
             if over and position["exit_reason"] == codes.SQUARE_OFF:
                 position["exit_reason"] = codes.SESSION_END
@@ -104,6 +109,50 @@ class PositionKeeper:
             return self._entry_filled(account, slot, update, session)
         return []
 
+    def withdraw(self, account: Account, ts: int) -> list[Decision]:
+        """Take back what is left of every entry."""
+        return [
+            CancelOrder(UnixNanos(ts), order_of(int(position["id"])))
+            for position in account.positions
+            if position["state"] != codes.FREE and position["filled"] < position["quantity"]
+        ]
+
+    def flatten(self, account: Account, ts: int) -> list[Decision]:
+        """Leave every position and take every entry back; what fills later leaves then."""
+        self.flattening = True
+        decisions: list[Decision] = []
+        for position in account.positions:
+            if position["state"] == codes.OPEN:
+                decisions += self._leave(position, ts, codes.FLAT, float(position["last_price"]))
+            elif position["state"] == codes.ENTRY_SENT:
+                decisions.append(CancelOrder(UnixNanos(ts), order_of(int(position["id"]))))
+        return decisions
+
+    def correct(self, account: Account, event: PositionCorrected) -> list[Decision]:
+        """The broker holds another quantity: what is missing was sold by somebody, what is more was bought."""
+        for slot, position in enumerate(account.positions):
+            if position["state"] == codes.FREE or position["id"] != event.position_id or not position["filled"]:
+                continue
+            missing = int(position["filled"] - position["closing"]) - event.quantity
+            if missing < 0:
+                total = int(position["filled"]) - missing
+                value = position["entry_price"] * position["filled"] - event.price * missing
+                position["entry_price"], position["filled"] = value / total, total
+                position["quantity"] = max(int(position["quantity"]), total)
+            elif missing > 0:
+                position["proceeds"] += event.price * missing
+                position["closing"] += missing
+                position["leaving"] = min(int(position["leaving"]), event.quantity)
+            if event.quantity == 0:
+                position["exit_reason"] = position["exit_reason"] or codes.CORRECTED
+                position["quantity"], position["leaving"] = position["filled"], 0
+                return self._settle(account, slot, OrderUpdated(event.ts_event, 0, OrderStatus.FILLED, 0, event.price))
+        return []
+
+    def _due(self, position: np.void) -> int:
+        """Why a position should be left whatever its price, 0 when there is no reason."""
+        return int(position["exit_reason"]) or (codes.FLAT if self.flattening else codes.NO_EXIT)
+
     def _name(self, position: np.void) -> str:
         return self._holdings.names[int(position["instrument"])]
 
@@ -123,9 +172,7 @@ class PositionKeeper:
             position["state"], position["leaving"] = codes.OPEN, 0
         return []
 
-    def _entry_filled(
-        self, account: Account, slot: int, update: OrderUpdated, session: np.void
-    ) -> list[Decision]:
+    def _entry_filled(self, account: Account, slot: int, update: OrderUpdated, session: np.void) -> list[Decision]:
         position = account.positions[slot]
         tick = float(self._holdings.instruments[int(position["instrument"])]["tick"])
         fill_entry(account.positions, slot, int(update.ts_event), update.fill_price, update.fill_quantity, tick)
@@ -135,6 +182,8 @@ class PositionKeeper:
         )  # fmt: skip
         if position["state"] == codes.EXIT_SENT:
             return [opened, *self._settle(account, slot, update)]
+        if self.flattening:
+            return [opened, *self._leave(position, int(update.ts_event), codes.FLAT, update.fill_price)]
         square_off = session["square_off_option" if self._is_option(position) else "square_off_equity"]
         if update.ts_event >= square_off:
             return [opened, *self._leave(position, update.ts_event, codes.SQUARE_OFF, update.fill_price)]

@@ -80,6 +80,8 @@ class ExitReason(IntEnum):
     """The contract did not trade again before the close; valued at its last price."""
     FLAT = 5
     """The operator or the supervisor ordered it."""
+    CORRECTED = 6
+    """The broker holds less than we thought: somebody else sold it."""
 
 
 class PositionState(IntEnum):

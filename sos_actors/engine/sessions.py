@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sos_actors.config import Risk
 from sos_actors.engine.records import SESSION
 from sos_actors.market.calendar import Calendar
-from sos_actors.types import NANOS_PER_MINUTE, Segment
+from sos_actors.types import IST_OFFSET_S, NANOS_PER_MINUTE, NANOS_PER_SECOND, Segment
 
 
 def session_records(days: Sequence[date], calendar: Calendar, risk: Risk) -> NDArray[np.void]:
@@ -46,3 +46,11 @@ def minute_grid(days: Sequence[date], calendar: Calendar) -> tuple[NDArray[np.in
         return np.empty(0, np.int64), np.empty(0, np.int64)
     owners = np.repeat(np.arange(len(grids)), [len(grid) for grid in grids])
     return np.concatenate(grids), owners
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def day_of(ts: int) -> date:
+    """The exchange's date of UnixNanos."""
+    return date.fromordinal(_EPOCH + (ts // NANOS_PER_SECOND + IST_OFFSET_S) // 86_400)

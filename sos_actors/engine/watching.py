@@ -1,151 +1,198 @@
-"""Watches one symbol bar by bar: builds longer bars and steps the patterns of each timeframe as they close."""
+"""Watches one symbol bar by bar: which bars of its timeframes close, and its past before it was followed."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.engine.bars import roll_up
-from sos_actors.engine.history import to_signals
-from sos_actors.engine.plan import Plan, Watch
-from sos_actors.engine.records import SIGNAL
+from sos_actors.engine.bars import closes, roll_up
+from sos_actors.engine.following import SymbolPast
+from sos_actors.engine.moods import Mood
+from sos_actors.engine.plan import Watch
+from sos_actors.engine.sessions import day_of
 from sos_actors.market.agreement import Quarantines
-from sos_actors.messages.market import BarClosed, BarSeries, QuarantineChanged, ScreenerAlert, Sentiment
-from sos_actors.strategy.kernel import Surroundings
+from sos_actors.market.calendar import Calendar
+from sos_actors.messages.market import BarClosed, QuarantineChanged, ScreenerAlert
 from sos_actors.strategy.matcher import Matcher
-from sos_actors.strategy.surroundings import screener_values, sentiment_values, surroundings, without_levels
-from sos_actors.strategy.tree import SCREENER_FIELDS, SENTIMENT_FIELDS
-from sos_actors.types import NANOS_PER_MINUTE
+from sos_actors.strategy.rows import RowPool
+from sos_actors.strategy.surroundings import screener_values, surroundings
+from sos_actors.strategy.tree import SCREENER_FIELDS
+from sos_actors.types import NANOS_PER_MINUTE, Segment
 
-REMEMBERED = 8
-"""Sentiments kept."""
+Row = tuple[float, float, float, float, float, float]
+"""Open, high, low, close, volume, oi."""
 
 
-class Mood:
-    """The last sentiments and the last screener row that a symbol is seen with.
+class SessionHours(NamedTuple):
+    """One segment's session: its intervals, open and close (UnixNanos), and the exchange's count of it."""
 
-    A bar may reach the engine after a sentiment that was not known yet when it closed, so the last few are kept.
+    intervals: tuple[tuple[int, int], ...]
+    open: int
+    close: int
+    number: int
 
-    Args:
-        stale_ns: how old a sentiment may be before it counts as unknown.
+    @classmethod
+    def of(cls, calendar: Calendar, day: date, segment: Segment) -> SessionHours:
+        """Of the session of a day.
+
+        Raises:
+            MarketRuleError: there is none, or its hours are not known.
+        """
+        session, number = calendar.session(day, segment), calendar.session_number(day)
+        return cls(tuple(session.intervals), int(session.open_ns), int(session.close_ns), number)
+
+
+class Frame:
+    """One timeframe of a symbol: the bar that is open, and the row of the patterns' arrays that it will join."""
+
+    __slots__ = ("bucket", "ends", "minutes", "pool", "row", "rows", "session", "session_row", "ts", "watch")
+
+    def __init__(self, watch: Watch, pool: RowPool, row: int) -> None:
+        self.watch, self.pool, self.row = watch, pool, row
+        self.minutes = watch.compiled.timeframe_minutes
+        self.rows: list[Row] = []
+        self.ts: list[int] = []
+        self.bucket = self.ends = 0
+        self.session = SessionHours((), 0, 0, 0)
+        self.session_row = -1
+
+    @property
+    def matcher(self) -> Matcher:
+        """The row as a matcher of its own."""
+        return self.pool.matcher(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A bar of one frame that has closed and not been matched yet.
+
+    Attributes:
+        opens: UnixNanos, of the bar.
+        values: of the bar.
+        moment: UnixNanos, when it closed.
+        late: its last minute never came.
+        session: the exchange's count of its session.
+        session_row: the engine's row of it, -1 to warm up only.
     """
 
-    def __init__(self, stale_ns: int) -> None:
-        self._stale_ns = stale_ns
-        self._sentiment_ts = np.empty(0, np.int64)
-        self._sentiment = np.empty((0, len(SENTIMENT_FIELDS)))
-        self._screener_ts = np.empty(0, np.int64)
-        self._screener = np.empty((0, len(SCREENER_FIELDS)))
-
-    def hear(self, fact: Sentiment | ScreenerAlert, *, lent: bool = False) -> None:
-        """Add to what is known; what arrives out of order is too late.
-
-        Args:
-            fact: what was said.
-            lent: it was said of another symbol, so its price levels mean nothing here.
-        """
-        if isinstance(fact, Sentiment):
-            values = sentiment_values(fact)
-            self._sentiment_ts, self._sentiment = _appended(
-                self._sentiment_ts, self._sentiment, fact.ts_event, without_levels(values) if lent else values
-            )
-        else:
-            self._screener_ts, self._screener = _appended(
-                self._screener_ts, self._screener, fact.ts_event, screener_values(fact)
-            )
-
-    def forget_sentiment(self) -> None:
-        """Nothing is known any more: what was heard was another symbol's."""
-        self._sentiment_ts, self._sentiment = self._sentiment_ts[:0], self._sentiment[:0]
-
-    def at(self, moments: NDArray[np.int64]) -> Surroundings:
-        """What bars that close at ``moments`` are seen with."""
-        return surroundings(
-            moments, self._sentiment_ts, self._sentiment, self._screener_ts, self._screener, self._stale_ns
-        )
-
-
-def _appended(
-    known_at: NDArray[np.int64], rows: NDArray[np.float64], ts: int, row: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    if len(known_at) and ts < known_at[-1]:
-        return known_at, rows
-    return np.append(known_at[1 - REMEMBERED :], ts), np.concatenate([rows[1 - REMEMBERED :], row[None, :]])
-
-
-class _Frame:
-    """One watch: the open bucket of its timeframe and its matcher."""
-
-    def __init__(self, watch: Watch) -> None:
-        self.watch = watch
-        self.matcher = Matcher(watch.compiled)
-        self.minutes = watch.compiled.timeframe_minutes
-        self.rows: list[tuple[float, ...]] = []
-        self.ts: list[int] = []
-        self.bucket = 0
-        self.ends = 0
-        self.session = (0, 0, 0)
-        self.session_row = -1
+    frame: Frame
+    opens: int
+    values: Row
+    moment: int
+    late: bool
+    session: int
+    session_row: int
 
 
 class SymbolWatch:
-    """The patterns of one symbol, fed by its one-minute bars.
+    """The open bars of one symbol, fed by its one-minute bars.
 
     Args:
-        plan: of the run.
-        symbol: index into ``plan.symbols``.
+        symbol: index into the plan's symbols.
+        segment: of its hours.
         mood: what its bars are seen with.
+        frames: one a timeframe.
     """
 
-    def __init__(self, plan: Plan, symbol: int, mood: Mood) -> None:
-        self._plan = plan
-        self._mood = mood
-        self._quarantines = Quarantines.of()
-        self._frames = [_Frame(watch) for watch in plan.watches if watch.symbol == symbol]
+    def __init__(self, symbol: int, segment: Segment, mood: Mood, frames: list[Frame]) -> None:
+        self.symbol, self.segment, self.mood, self.frames = symbol, segment, mood, frames
+        self.quarantines = Quarantines.of()
+        self.last_open = -1
 
     def on_quarantine(self, change: QuarantineChanged) -> None:
         """The prices began to disagree, or agree again: it counts for bars that close from then on."""
-        self._quarantines = self._quarantines.after(change)
+        self.quarantines = self.quarantines.after(change)
 
-    def on_bar(self, bar: BarClosed, session: tuple[int, int, int], session_row: int) -> NDArray[np.void]:
-        """Take a closed bar; returns SIGNAL records in order of time, then of strategies.
+    def on_bar(self, bar: BarClosed, session: SessionHours, session_row: int) -> list[Closing]:
+        """Take a closed minute; returns the bars of all timeframes that closed with it, in order.
 
-        Args:
-            bar: one minute.
-            session: open and close of its session (UnixNanos) and the exchange's count of it.
-            session_row: the engine's row of the session, -1 to warm up only.
+        A minute that is not later than the last one changes nothing: history and feed may both bring it.
         """
-        fired = []
-        for frame in self._frames:
+        if bar.ts_open <= self.last_open:
+            return []
+        self.last_open = int(bar.ts_open)
+        closed = []
+        volume = np.nan if bar.volume is None else bar.volume
+        oi = bar.oi
+        if oi is None:
+            oi = self.mood.total_oi(int(bar.ts_event)) if self.segment is Segment.INDEX else np.nan
+        row = (bar.open, bar.high, bar.low, bar.close, volume, oi)
+        for frame in self.frames:
             length = frame.minutes * NANOS_PER_MINUTE
-            bucket = session[0] + (bar.ts_open - session[0]) // length * length
+            bucket = session.open + (bar.ts_open - session.open) // length * length
             if frame.ts and bucket != frame.bucket:
-                fired.append(self._close(frame))
+                closed.append(_close(frame))
             frame.bucket, frame.session, frame.session_row = bucket, session, session_row
-            frame.ends = min(bucket + length, session[1])
+            frame.ends = min(bucket + length, session.close)
             frame.ts.append(bar.ts_open)
-            volume = np.nan if bar.volume is None else bar.volume
-            oi = np.nan if bar.oi is None else bar.oi
-            frame.rows.append((bar.open, bar.high, bar.low, bar.close, volume, oi))
+            frame.rows.append(row)
             if bar.ts_open + NANOS_PER_MINUTE >= frame.ends:
-                fired.append(self._close(frame))
-        return _in_order(fired)
+                closed.append(_close(frame))
+        return closed
 
-    def on_time(self, ts: int) -> NDArray[np.void]:
-        """Close longer bars whose time is over though their last minutes never came."""
-        return _in_order([self._close(frame) for frame in self._frames if frame.ts and ts >= frame.ends])
+    def on_time(self, ts: int) -> list[Closing]:
+        """Longer bars whose time is over though their last minutes never came."""
+        return [_close(frame) for frame in self.frames if frame.ts and ts >= frame.ends]
 
-    def _close(self, frame: _Frame) -> NDArray[np.void]:
-        minutes = BarSeries(np.array(frame.ts, np.int64), *np.array(frame.rows).T)
-        bars = roll_up(minutes, np.full(len(minutes), frame.session[0]), frame.minutes)
-        moments = np.array([frame.ends], np.int64)
-        late = minutes.ts[-1:] + NANOS_PER_MINUTE < moments
-        frame.ts, frame.rows = [], []
-        matches = frame.matcher.extend(bars, np.array([frame.session[2]], np.int64), self._mood.at(moments))
-        rows = np.array([frame.session_row], np.int64)
-        return to_signals(matches, frame.watch, self._plan, bars.close, moments, late, rows, self._quarantines)
+    def remember(self, past: SymbolPast, calendar: Calendar, stale_ns: int) -> None:
+        """Step the patterns over the past; nothing of it trades. The bar of each timeframe that is open stays open."""
+        bars = past.bars[calendar.in_session(past.bars.ts, self.segment)] if len(past.bars) else past.bars
+        self.mood.recall(past.sentiment_ts, past.sentiments)
+        for alert in past.alerts:
+            self.mood.hear(alert)
+        if not len(bars):
+            return
+        self.last_open = int(bars.ts[-1])
+        hours, numbers = {}, calendar.session_numbers(bars.ts)
+        for number in np.unique(numbers):
+            day = day_of(int(bars.ts[np.searchsorted(numbers, number)]))
+            hours[int(number)] = SessionHours.of(calendar, day, self.segment)
+        opens = np.array([hours[int(number)].open for number in numbers], np.int64)
+        ends = np.array([hours[int(number)].close for number in numbers], np.int64)
+        alert_ts, alerts = _alert_rows(past.alerts)
+        for frame in self.frames:
+            longer = roll_up(bars, opens, frame.minutes)
+            at = np.arange(len(bars)) if frame.minutes == 1 else np.searchsorted(bars.ts, longer.ts)
+            moments = closes(longer.ts, ends[at], frame.minutes)
+            whole = len(longer)
+            if int(bars.ts[-1]) + NANOS_PER_MINUTE < int(moments[-1]):
+                whole -= 1
+                frame.bucket, frame.ends = int(longer.ts[-1]), int(moments[-1])
+                frame.session, frame.session_row = hours[int(numbers[-1])], -1
+                open_bars = bars[int(at[-1]) :]
+                frame.ts = open_bars.ts.tolist()
+                columns = (open_bars.open, open_bars.high, open_bars.low, open_bars.close, open_bars.volume)
+                frame.rows = list(zip(*(c.tolist() for c in (*columns, open_bars.oi)), strict=True))
+            seen = surroundings(
+                moments[:whole], past.sentiment_ts, past.sentiments, alert_ts, alerts, stale_ns
+            )  # fmt: skip
+            frame.matcher.extend(longer[:whole], numbers[at][:whole], seen)
 
 
-def _in_order(parts: list[NDArray[np.void]]) -> NDArray[np.void]:
-    signals = np.concatenate(parts) if parts else np.empty(0, SIGNAL)
-    return signals[np.lexsort((signals["strategy"], signals["ts"]))]
+def _alert_rows(alerts: tuple[ScreenerAlert, ...]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    ts = np.array([alert.ts_event for alert in alerts], np.int64)
+    return ts, np.array([screener_values(alert) for alert in alerts]).reshape(-1, len(SCREENER_FIELDS))
+
+
+def _close(frame: Frame) -> Closing:
+    opens = frame.bucket if frame.minutes > 1 else frame.ts[0]
+    late = frame.ts[-1] + NANOS_PER_MINUTE < frame.ends
+    closing = Closing(
+        frame, opens, folded(frame.rows), frame.ends, late, frame.session.number, frame.session_row
+    )  # fmt: skip
+    frame.ts, frame.rows = [], []
+    return closing
+
+
+def folded(rows: list[Row]) -> Row:
+    """Minutes folded into one bar, as ``roll_up`` does it."""
+    if len(rows) == 1:
+        return rows[0]
+    _, high, low, _, volume, _ = rows[0]
+    for row in rows[1:]:
+        high, low, volume = max(high, row[1]), min(low, row[2]), volume + row[4]
+    return rows[0][0], high, low, rows[-1][3], volume, rows[-1][5]

@@ -5,6 +5,8 @@ One bar or a million go through the same call. The caller says what each bar was
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,25 +24,54 @@ KEEP = 512
 """Bars kept when the columns are full: more than any window reads."""
 
 
+class Storage(NamedTuple):
+    """The arrays of one matcher, which may be rows of a pool's.
+
+    Attributes:
+        columns: float64 (n_columns, capacity).
+        progress: where the patterns stand.
+        filled: int64 (1,), bars in the columns.
+    """
+
+    columns: NDArray[np.float64]
+    progress: Progress
+    filled: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, strategies: CompiledStrategies, capacity: int) -> Storage:
+        """Arrays of its own, as before the first bar."""
+        progress = Progress(
+            np.zeros((len(strategies.strategies), 2), np.int64),
+            np.full(strategies.captures, np.nan),
+            np.zeros(len(strategies.expressions), np.int64),
+        )
+        return cls(np.empty((strategies.n_columns, capacity)), progress, np.zeros(1, np.int64))
+
+
 class Matcher:
     """Owns the column matrix and the progress of a set of strategies on one symbol.
 
     Args:
         strategies: compiled, of one timeframe.
         capacity: bars the matrix holds; when full, all but the last KEEP make room.
+        storage: rows of a pool, which then never grow; fresh ones unless given.
     """
 
-    def __init__(self, strategies: CompiledStrategies, capacity: int = 4096) -> None:
+    def __init__(self, strategies: CompiledStrategies, capacity: int = 4096, storage: Storage | None = None) -> None:
         self.strategies = strategies
-        self.n_bars = 0
-        self.columns: NDArray[np.float64] = np.empty((strategies.n_columns, max(capacity, 2 * KEEP)))
-        n_expressions = len(strategies.expressions)
-        self.progress = Progress(
-            np.zeros((len(strategies.strategies), 2), np.int64),
-            np.full(strategies.captures, np.nan),
-            np.zeros(n_expressions, np.int64),
-        )
+        self._fixed = storage is not None
+        own = storage or Storage.of(strategies, max(capacity, 2 * KEEP))
+        self.columns, self.progress, self._count = own
         self._out = np.empty(0, MATCH)
+
+    @property
+    def n_bars(self) -> int:
+        """Bars in the columns."""
+        return int(self._count[0])
+
+    @n_bars.setter
+    def n_bars(self, count: int) -> None:
+        self._count[0] = count
 
     def extend(self, bars: BarSeries, session_numbers: NDArray[np.int64], around: Surroundings) -> NDArray[np.void]:
         """Append closed bars and step every pattern over them.
@@ -54,11 +85,12 @@ class Matcher:
             MATCH records in order; ``bar`` counts from the first of ``bars``.
         """
         fired = []
-        for first in range(0, len(bars), CHUNK):
-            piece = bars[first : first + CHUNK]
-            self._make_room(len(piece))
+        chunk = self.columns.shape[1] - KEEP if self._fixed else CHUNK
+        for first in range(0, len(bars), chunk):
+            piece = bars[first : first + chunk]
+            self.make_room(len(piece))
             low, high = self.n_bars, self.n_bars + len(piece)
-            self._fill(piece, session_numbers[first : first + CHUNK], low, high)
+            self._fill(piece, session_numbers[first : first + chunk], low, high)
             needed = len(piece) * len(self.strategies.strategies)
             if len(self._out) < needed:
                 self._out = np.empty(needed, MATCH)
@@ -71,7 +103,8 @@ class Matcher:
                 fired[-1]["bar"] += first - low
         return np.concatenate(fired) if fired else np.empty(0, MATCH)
 
-    def _make_room(self, more: int) -> None:
+    def make_room(self, more: int) -> None:
+        """Forget bars no window reads any more, if ``more`` would not fit."""
         capacity = self.columns.shape[1]
         if self.n_bars + more <= capacity:
             return
