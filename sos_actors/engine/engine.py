@@ -35,6 +35,7 @@ from sos_actors.engine.records import (
 )
 from sos_actors.engine.sessions import day_of, session_records
 from sos_actors.engine.sweep import CHOICE, Account, Grounds, enter_equity, enter_option, judge
+from sos_actors.engine.watching import Warmth
 from sos_actors.messages.market import (
     BarClosed,
     BarSeries,
@@ -59,7 +60,7 @@ _ROOM = 256
 
 
 class Engine:
-    """Steps through events; single-threaded, no clock of its own.
+    """Steps through events; single-threaded, no clock of its own. ``followers`` is for looking at.
 
     Args:
         plan: what to follow.
@@ -72,7 +73,7 @@ class Engine:
         self._board = EventBoard(rules.listed)
         self._holdings = Holdings()
         self._days: list[date] = []
-        self._followers = Followers(plan, rules.calendar, rules.stale_ns, rules.market_symbol, rules.most_followed)
+        self.followers = Followers(plan, rules.calendar, rules.stale_ns, rules.market_symbol, rules.most_followed)
         self._n_signals = 0
         self._account = Account(
             np.zeros(1, BOOK), np.zeros(int(plan.limits["max_open"][0]), POSITION), np.zeros(_ROOM, SIGNAL),
@@ -89,7 +90,7 @@ class Engine:
             Tick: self._on_tick, PriceSpan: self._on_span, OrderUpdated: self._on_order, TimerFired: self._on_timer,
             EntriesStopped: self._on_stop, QuarantineChanged: self._on_fact,
             EntriesWithdrawn: self._on_withdrawal, FlattenRequested: self._on_flatten,
-            PositionCorrected: self._on_correction, SymbolFollowed: self._on_followed, SymbolDropped: self._on_dropped,
+            PositionCorrected: self._on_correction, SymbolFollowed: self.follow, SymbolDropped: self._on_dropped,
         }  # fmt: skip
 
     @property
@@ -142,7 +143,7 @@ class Engine:
 
     @property
     def _plan(self) -> Plan:
-        return self._followers.plan
+        return self.followers.plan
 
     def _instrument(self, number: int) -> int:
         """The instrument that a followed symbol is itself, -1 for an index; registered when it is new."""
@@ -180,8 +181,8 @@ class Engine:
             self._session_row(bar.ts_open) if self._rules.calendar.is_session(day_of(bar.ts_open)) else None
             for bar in bars
         ]
-        followed = [n for n, bar in enumerate(bars) if rows[n] is not None and bar.symbol in self._followers]
-        signals = self._followers.on_bars([bars[n] for n in followed], [rows[n] or 0 for n in followed])
+        followed = [n for n, bar in enumerate(bars) if rows[n] is not None and bar.symbol in self.followers]
+        signals = self.followers.on_bars([bars[n] for n in followed], [rows[n] or 0 for n in followed])
         fired = dict(zip(followed, signals, strict=True))
         decided = []
         for n, bar in enumerate(bars):
@@ -190,8 +191,9 @@ class Engine:
             decided.append(self._consider(fired[n]) if n in fired else [])
         return decided
 
-    def _on_followed(self, event: SymbolFollowed) -> list[Decision]:
-        number = self._followers.follow(event)
+    def follow(self, event: SymbolFollowed, prepared: Warmth | None = None) -> list[Decision]:
+        """``step`` of this event, with its slow part (``followers.prepare``) perhaps done before, on another thread."""
+        number = self.followers.follow(event, prepared)
         self._picker.plan = self._plan
         numbers = self._grounds.symbol_instrument
         if number == len(numbers):
@@ -199,11 +201,11 @@ class Engine:
         return []
 
     def _on_dropped(self, event: SymbolDropped) -> list[Decision]:
-        self._followers.drop(event.symbol)
+        self.followers.drop(event.symbol)
         return []
 
     def _on_fact(self, fact: Sentiment | ScreenerAlert | QuarantineChanged) -> list[Decision]:
-        self._followers.hear(fact)
+        self.followers.hear(fact)
         return []
 
     def _on_tick(self, tick: Tick) -> list[Decision]:
@@ -223,7 +225,7 @@ class Engine:
         if self._days:
             valid = int(self._plan.limits["entry_valid_ns"][0])
             decisions += self._keeper.on_time(self._account, timer.ts_event, self._grounds.sessions[-1], valid)
-        for signals in self._followers.on_time(int(timer.ts_event)):
+        for signals in self.followers.on_time(int(timer.ts_event)):
             decisions += self._consider(signals)
         return decisions
 

@@ -11,13 +11,13 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.engine.following import SymbolFollowed
+from sos_actors.engine.following import SymbolFollowed, SymbolPast
 from sos_actors.engine.history import to_signals
 from sos_actors.engine.moods import Mood, together
-from sos_actors.engine.plan import FollowedSymbol, Plan, Programs, Watch
+from sos_actors.engine.plan import FollowedSymbol, Plan, Programs, Watch, watches_of
 from sos_actors.engine.records import SIGNAL, InstrumentKind
 from sos_actors.engine.sessions import day_of
-from sos_actors.engine.watching import Closing, Frame, SessionHours, SymbolWatch
+from sos_actors.engine.watching import Closing, Frame, SessionHours, SymbolWatch, Warmth, warmth_of
 from sos_actors.market.calendar import Calendar
 from sos_actors.messages.market import BarClosed, QuarantineChanged, ScreenerAlert, Sentiment
 from sos_actors.strategy.kernel import MATCH
@@ -64,14 +64,26 @@ class Followers:
         """The open bars of a symbol; None when it is not followed."""
         return self._watches.get(symbol)
 
-    def follow(self, event: SymbolFollowed) -> int:
-        """Follow a symbol from now on, its patterns warmed up with its past; returns its index in the plan."""
+    def prepare(self, followed: FollowedSymbol, past: SymbolPast) -> Warmth:
+        """The slow part of ``follow``, which changes nothing here: any thread may do it."""
+        watches = watches_of(self.plan.strategies, 0, followed, self._programs)
+        programs = [watch.compiled for watch in watches]
+        return warmth_of(programs, _segment(followed), past, self._calendar, self._stale_ns)
+
+    def follow(self, event: SymbolFollowed, prepared: Warmth | None = None) -> int:
+        """Follow a symbol from now on, its patterns warmed up with its past; returns its index in the plan.
+
+        Args:
+            event: what is followed.
+            prepared: what ``prepare`` gave for the same symbol and past.
+        """
         symbol = event.followed.symbol
+        warmed = prepared or self.prepare(event.followed, event.past)
         self.drop(symbol)
         self.plan, number = self.plan.with_symbol(event.followed, self._programs)
         if event.past.own_mood:
             self._own_moods.add(symbol)
-        self._watch(number).remember(event.past, self._calendar, self._stale_ns)
+        self._watch(number).remember(event.past, warmed)
         return number
 
     def drop(self, symbol: str) -> None:

@@ -128,9 +128,10 @@ def watches_of(
     watches = []
     for minutes in sorted({strategies[i].timeframe_minutes for i in mine}):
         chosen = tuple(i for i in mine if strategies[i].timeframe_minutes == minutes)
-        if chosen not in programs:
-            programs[chosen] = compile_strategies(tuple(strategies[i] for i in chosen))
-        watches.append(Watch(number, programs[chosen], np.array(chosen, np.int64)))
+        compiled = programs.get(chosen) or programs.setdefault(
+            chosen, compile_strategies(tuple(strategies[i] for i in chosen))
+        )
+        watches.append(Watch(number, compiled, np.array(chosen, np.int64)))
     return watches
 
 

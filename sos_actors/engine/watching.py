@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -17,8 +18,9 @@ from sos_actors.engine.sessions import day_of
 from sos_actors.market.agreement import Quarantines
 from sos_actors.market.calendar import Calendar
 from sos_actors.messages.market import BarClosed, QuarantineChanged, ScreenerAlert
-from sos_actors.strategy.matcher import Matcher
-from sos_actors.strategy.rows import RowPool
+from sos_actors.strategy.matcher import Matcher, Storage
+from sos_actors.strategy.program import CompiledStrategies
+from sos_actors.strategy.rows import RowPool, row_capacity
 from sos_actors.strategy.surroundings import screener_values, surroundings
 from sos_actors.strategy.tree import SCREENER_FIELDS
 from sos_actors.types import NANOS_PER_MINUTE, Segment
@@ -46,6 +48,9 @@ class SessionHours(NamedTuple):
         return cls(tuple(session.intervals), int(session.open_ns), int(session.close_ns), number)
 
 
+NO_SESSION = SessionHours((), 0, 0, 0)
+
+
 class Frame:
     """One timeframe of a symbol: the bar that is open, and the row of the patterns' arrays that it will join."""
 
@@ -57,13 +62,8 @@ class Frame:
         self.rows: list[Row] = []
         self.ts: list[int] = []
         self.bucket = self.ends = 0
-        self.session = SessionHours((), 0, 0, 0)
+        self.session = NO_SESSION
         self.session_row = -1
-
-    @property
-    def matcher(self) -> Matcher:
-        """The row as a matcher of its own."""
-        return self.pool.matcher(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,39 +138,76 @@ class SymbolWatch:
         """Longer bars whose time is over though their last minutes never came."""
         return [_close(frame) for frame in self.frames if frame.ts and ts >= frame.ends]
 
-    def remember(self, past: SymbolPast, calendar: Calendar, stale_ns: int) -> None:
-        """Step the patterns over the past; nothing of it trades. The bar of each timeframe that is open stays open."""
-        bars = past.bars[calendar.in_session(past.bars.ts, self.segment)] if len(past.bars) else past.bars
+    def remember(self, past: SymbolPast, warmed: Warmth) -> None:
+        """Begin where the past ends."""
         self.mood.recall(past.sentiment_ts, past.sentiments)
         for alert in past.alerts:
             self.mood.hear(alert)
-        if not len(bars):
-            return
-        self.last_open = int(bars.ts[-1])
-        hours, numbers = {}, calendar.session_numbers(bars.ts)
-        for number in np.unique(numbers):
-            day = day_of(int(bars.ts[np.searchsorted(numbers, number)]))
-            hours[int(number)] = SessionHours.of(calendar, day, self.segment)
-        opens = np.array([hours[int(number)].open for number in numbers], np.int64)
-        ends = np.array([hours[int(number)].close for number in numbers], np.int64)
-        alert_ts, alerts = _alert_rows(past.alerts)
-        for frame in self.frames:
-            longer = roll_up(bars, opens, frame.minutes)
-            at = np.arange(len(bars)) if frame.minutes == 1 else np.searchsorted(bars.ts, longer.ts)
-            moments = closes(longer.ts, ends[at], frame.minutes)
-            whole = len(longer)
-            if int(bars.ts[-1]) + NANOS_PER_MINUTE < int(moments[-1]):
-                whole -= 1
-                frame.bucket, frame.ends = int(longer.ts[-1]), int(moments[-1])
-                frame.session, frame.session_row = hours[int(numbers[-1])], -1
-                open_bars = bars[int(at[-1]) :]
-                frame.ts = open_bars.ts.tolist()
-                columns = (open_bars.open, open_bars.high, open_bars.low, open_bars.close, open_bars.volume)
-                frame.rows = list(zip(*(c.tolist() for c in (*columns, open_bars.oi)), strict=True))
-            seen = surroundings(
-                moments[:whole], past.sentiment_ts, past.sentiments, alert_ts, alerts, stale_ns
-            )  # fmt: skip
-            frame.matcher.extend(longer[:whole], numbers[at][:whole], seen)
+        self.last_open = warmed.last_open
+        for frame, warm in zip(self.frames, warmed.frames, strict=True):
+            frame.pool.adopt(frame.row, warm.matcher)
+            frame.ts, frame.rows = list(warm.ts), list(warm.rows)
+            frame.bucket, frame.ends, frame.session, frame.session_row = warm.bucket, warm.ends, warm.session, -1
+
+
+class WarmFrame(NamedTuple):
+    """One timeframe after its past: the patterns, and the bar that is still open (none when ``ts`` is empty)."""
+
+    matcher: Matcher
+    ts: list[int]
+    rows: list[Row]
+    bucket: int = 0
+    ends: int = 0
+    session: SessionHours = NO_SESSION
+
+
+class Warmth(NamedTuple):
+    """A symbol's patterns after its past; ``last_open`` is the open of its last minute, -1 without one."""
+
+    last_open: int
+    frames: list[WarmFrame]
+
+
+def warmth_of(
+    programs: Sequence[CompiledStrategies], segment: Segment, past: SymbolPast, calendar: Calendar, stale_ns: int
+) -> Warmth:
+    """Step patterns over the past; nothing of it trades. Values in, values out: any thread may do it.
+
+    Args:
+        programs: of the symbol, in the order of its timeframes.
+        segment: of its hours.
+        past: what is known of it.
+        calendar: sessions.
+        stale_ns: how old a sentiment may be.
+    """
+    matchers = [Matcher(one, storage=Storage.of(one, row_capacity(one))) for one in programs]
+    bars = past.bars[calendar.in_session(past.bars.ts, segment)] if len(past.bars) else past.bars
+    if not len(bars):
+        return Warmth(-1, [WarmFrame(matcher, [], []) for matcher in matchers])
+    hours, numbers = {}, calendar.session_numbers(bars.ts)
+    for number in np.unique(numbers):
+        day = day_of(int(bars.ts[np.searchsorted(numbers, number)]))
+        hours[int(number)] = SessionHours.of(calendar, day, segment)
+    opens = np.array([hours[int(number)].open for number in numbers], np.int64)
+    ends = np.array([hours[int(number)].close for number in numbers], np.int64)
+    alert_ts, alerts = _alert_rows(past.alerts)
+    frames = []
+    for matcher in matchers:
+        minutes = matcher.strategies.timeframe_minutes
+        longer = roll_up(bars, opens, minutes)
+        at = np.arange(len(bars)) if minutes == 1 else np.searchsorted(bars.ts, longer.ts)
+        moments = closes(longer.ts, ends[at], minutes)
+        is_open = int(bars.ts[-1]) + NANOS_PER_MINUTE < int(moments[-1])
+        whole = len(longer) - is_open
+        seen = surroundings(moments[:whole], past.sentiment_ts, past.sentiments, alert_ts, alerts, stale_ns)
+        matcher.extend(longer[:whole], numbers[at][:whole], seen)
+        rest = bars[int(at[-1]) :] if is_open else bars[:0]
+        columns = (rest.open, rest.high, rest.low, rest.close, rest.volume, rest.oi)
+        rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        frames.append(WarmFrame(
+            matcher, rest.ts.tolist(), rows, int(longer.ts[-1]), int(moments[-1]), hours[int(numbers[-1])]
+        ))  # fmt: skip
+    return Warmth(int(bars.ts[-1]), frames)
 
 
 def _alert_rows(alerts: tuple[ScreenerAlert, ...]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -66,6 +66,11 @@ def match_rows(program: Program, columns: NDArray[np.float64], states: NDArray[n
     return fired
 
 
+def row_capacity(strategies: CompiledStrategies) -> int:
+    """Bars a row holds: what windows read, and a day or two."""
+    return KEEP + max(KEEP // 4, 2 * -(-MINUTES_OF_DAY // strategies.timeframe_minutes))
+
+
 class RowPool:
     """Matchers of one program as rows of common arrays, given out and taken back.
 
@@ -76,8 +81,7 @@ class RowPool:
 
     def __init__(self, strategies: CompiledStrategies, rows: int) -> None:
         self.strategies = strategies
-        capacity = KEEP + max(KEEP // 4, 2 * -(-MINUTES_OF_DAY // strategies.timeframe_minutes))
-        self._columns = np.empty((rows, strategies.n_columns, capacity))
+        self._columns = np.empty((rows, strategies.n_columns, row_capacity(strategies)))
         self._states = np.zeros((rows, len(strategies.strategies), 2), np.int64)
         self._captures = np.full((rows, strategies.captures), np.nan)
         self._errors = np.zeros((rows, len(strategies.expressions)), np.int64)
@@ -105,6 +109,13 @@ class RowPool:
     def matcher(self, row: int) -> Matcher:
         """The row as a matcher: for its past, or one bar alone."""
         return self._matchers[row]
+
+    def adopt(self, row: int, other: Matcher) -> None:
+        """Make a row what another matcher of the same strategies and capacity is."""
+        n = other.n_bars
+        self._columns[row, :, :n] = other.columns[:, :n]
+        self._states[row], self._captures[row], self._errors[row] = other.progress
+        self._counts[row] = n
 
     def step(
         self, rows: NDArray[np.int64], opens: NDArray[np.int64], bars: NDArray[np.float64], around: Surroundings
