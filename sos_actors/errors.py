@@ -3,6 +3,7 @@
     SosError
     ├── ConfigError            refuse to start, say which key of which file
     ├── UsageError             a wrong flag or argument: exit status 2
+    ├── AlreadyRunningError    refuse to start beside a run on the same data folder, say which
     ├── StrategyError          refuse the strategy file, keep the others
     ├── UnknownSymbolError     refuse the request, name the nearest symbols
     ├── MarketRuleError        a date no table covers: refuse that date, name the file to extend
@@ -13,6 +14,11 @@
     │   ├── StoreDamagedError  a torn shard: set aside, say how to rebuild, go on with the others
     │   ├── StoreLockedError   another process writes: retry, then say which
     │   └── StoreFullError     the disk is full or read-only: stop writing, keep what is committed
+    ├── JournalError           the journal cannot be written or read: entries wait, exits go on, what is held is retried
+    ├── ActorError             a part of the running system did not do what another asked of it
+    │   ├── ActorTimeoutError  no answer in time: whether it was done is UNKNOWN; count it, go on without
+    │   ├── ActorDownError     it ended and nobody answers in its place, or it died over what was asked: go on without
+    │   └── EscalatedError     a group restarted too often and gave up: its parent decides; at the root trading halts
     └── VendorError            a vendor did not give what was asked: ask the next source, or go without and say so
         ├── VendorUnreachableError  refused, reset, timed out: back off and ask again; an order's outcome is UNKNOWN
         ├── VendorBusyError    429 or 5xx: wait at least `retry_after_s`; an order's outcome is UNKNOWN on 5xx
@@ -38,6 +44,10 @@ class ConfigError(SosError):
 
 class UsageError(SosError):
     """The command line is wrong; exit status 2."""
+
+
+class AlreadyRunningError(SosError):
+    """Another process runs the system on the same data folder."""
 
 
 class StrategyError(SosError):
@@ -82,6 +92,26 @@ class StoreLockedError(StoreError):
 
 class StoreFullError(StoreError):
     """No space, or a read-only folder."""
+
+
+class JournalError(SosError):
+    """The journal cannot be written, or is not one; while it cannot be written, entries wait and exits go on."""
+
+
+class ActorError(SosError):
+    """An actor, a group of actors or a worker process did not do what was asked."""
+
+
+class ActorTimeoutError(ActorError):
+    """No answer in time. What was asked may have been done, or may yet be."""
+
+
+class ActorDownError(ActorError):
+    """It ended before it answered, and nobody answers in its place."""
+
+
+class EscalatedError(ActorError):
+    """A supervisor gave up: more restarts than its intensity allows; its children are stopped."""
 
 
 class VendorError(SosError):

@@ -16,6 +16,7 @@ from sos_actors.messages.broker import (
 )
 from sos_actors.messages.feed import FeedMode, FeedState, MarketStatus, Quote
 from sos_actors.messages.market import BarSeries
+from sos_actors.messages.records import Fact
 from sos_actors.messages.snapshots import Breadth, OptionChain, ScreenerScan
 from sos_actors.types import UnixNanos
 
@@ -228,6 +229,22 @@ class MarketFeed(Protocol):
         """Remove instruments; unknown ones are ignored."""
         ...
 
+    def retry_now(self) -> None:
+        """There is a new token: do not wait out the pause after a refusal."""
+        ...
+
+
+class EventSink(Protocol):
+    """Where the engine's events go, from any thread. ``received_ns``: ``monotonic_ns`` of what they are made of."""
+
+    def publish(self, event: object, received_ns: int = 0) -> None:
+        """An ``engine.Event``; never lost, waits while there is no room."""
+        ...
+
+    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:
+        """A trade price (canonical symbol, UnixNanos, rupees); a later one may overtake it."""
+        ...
+
 
 class OrderStream(Protocol):
     """A push stream of order updates of the account; what it misses while it is down must be asked for."""
@@ -239,4 +256,42 @@ class OrderStream(Protocol):
 
     def stop(self, timeout_s: float = 5.0) -> bool:
         """Disconnect and end the thread; whether it ended in time."""
+        ...
+
+
+class Recorder(Protocol):
+    """Keeps facts of the running system. One thread uses it; recording a fact again changes nothing."""
+
+    def record(self, facts: Sequence[Fact]) -> None:
+        """Keep facts.
+
+        Raises:
+            StoreError: the database refuses; some of them may have been kept.
+            DataError: one of them cannot be kept as it is.
+        """
+        ...
+
+    def close(self) -> None:
+        """No more is recorded."""
+        ...
+
+
+class EngineSocket(Protocol):
+    """The connection of one external engine, as its session sees it; any thread, nothing blocks or raises."""
+
+    @property
+    def name(self) -> str:
+        """Whose it is, for logs and names: ``engine-3``."""
+        ...
+
+    def recover(self) -> None:
+        """Send the recovery sequence, and whatever happens from there on; also answers a request for it."""
+        ...
+
+    def refuse(self, code: str, message: str) -> None:
+        """Answer a message of the engine with an ERROR."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection; ``code`` as RFC 6455 has them."""
         ...

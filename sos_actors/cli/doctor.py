@@ -12,9 +12,10 @@ from dataclasses import asdict
 
 from sos_actors.app.checks.finding import Finding, Status
 from sos_actors.app.doctor import Doctor, Verdict
+from sos_actors.app.fitting import printable
 from sos_actors.cli.arguments import Subparsers, new_command
 from sos_actors.cli.strategies import checked_files
-from sos_actors.cli.table import BOLD, DIM, GREEN, RED, YELLOW, Paint, printable, wants_colour
+from sos_actors.cli.table import BOLD, DIM, GREEN, RED, YELLOW, Paint, wants_colour
 from sos_actors.config import Config, load_config
 from sos_actors.errors import ConfigError
 from sos_actors.runtime.clock import utc_text

@@ -12,9 +12,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sos_actors.app.credentials import UpstoxLogin, account_of, credentials_path, forget, read_login, write_login
+from sos_actors.app.fitting import printable
 from sos_actors.app.login import DEFAULT_REDIRECT, PATIENCE_S, RedirectListener, code_of, new_state
 from sos_actors.cli.arguments import Subparsers, new_command
-from sos_actors.cli.table import printable
 from sos_actors.config import Config, is_loopback
 from sos_actors.errors import ConfigError, TokenRefusedError, UsageError, VendorError
 from sos_actors.runtime.clock import wall_time

@@ -21,12 +21,17 @@ from sos_actors.config import Config, load_config
 from sos_actors.errors import ConfigError, SosError, UsageError
 
 COMMANDS = {
+    "live": "trade a session with the whole system, on paper or for real",
     "backtest": "run strategies over history, with fills, charges and a report",
     "ingest": "bring market history into the store, from the vendors or from files of yours",
     "simulate": "run a market of all vendors on this machine",
     "validate": "check strategy files and the configuration",
     "login": "get the day's Upstox token",
     "doctor": "look at everything a run depends on: GO or NO-GO",
+    "status": "the running system at a glance",
+    "stop": "end the running system, closing everything first if asked to",
+    "replay": "a session's journal through the engine, compared with what was decided then",
+    "parity": "a day's decisions compared with a run over the stored day",
     "explain": "why a pattern did or did not fire, bar by bar",
 }
 """Command -> what the list in `sos --help` says of it. The module is `sos_actors.cli.<command>`."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from sos_actors.app.fitting import cell_width, fitted, printable
 from sos_actors.app.headline import ordered_notes, period, plural, why_no_trades
 from sos_actors.app.rupees import UNKNOWN, format_count, format_inr
 
@@ -64,32 +64,6 @@ def render_summary(document: Record, width: int, colour: bool) -> str:
     blocks += [_charges(summary, width), _reasons(summary, width, paint), _doubts(document, width, paint)]
     blocks.append(_unknowns(summary, width, paint))
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks if block)
-
-
-def printable(text: object) -> str:
-    """Text without control characters: names come from files and must not steer the terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
-
-
-def cell_width(text: str) -> int:
-    """Columns a terminal gives to ``text``: wide letters take two, combining marks none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-    )
-
-
-def fitted(text: object, width: int, *, right: bool = False) -> str:
-    """Printable text in exactly ``width`` columns, cut with ``..`` when too long."""
-    clean = printable(text)
-    if cell_width(clean) > width:
-        while clean and cell_width(clean) > width - 2:
-            clean = clean[:-1]
-        clean += ".."
-    padding = " " * (width - cell_width(clean))
-    return padding + clean if right else clean + padding
 
 
 def _wrapped(text: object, width: int, indent: str = "") -> list[str]:

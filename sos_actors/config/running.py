@@ -44,7 +44,7 @@ class Runtime(Section):
 class Feed(Section):
     """What is made of the market feed."""
 
-    bar_grace_s: float = setting(2.0, at_least=0.1, at_most=30)
+    bar_grace_s: float = setting(5.0, at_least=0.1, at_most=30)
     still_after_s: float = setting(10.0, at_least=1, at_most=600)
 
 

@@ -60,7 +60,7 @@ _ROOM = 256
 
 
 class Engine:
-    """Steps through events; single-threaded, no clock of its own. ``followers`` is for looking at.
+    """Steps through events; single-threaded, no clock of its own. ``followers`` and ``holdings`` are for looking at.
 
     Args:
         plan: what to follow.
@@ -71,7 +71,7 @@ class Engine:
     def __init__(self, plan: Plan, rules: EngineRules, first_day: date) -> None:
         self._rules, self._first_day = rules, first_day
         self._board = EventBoard(rules.listed)
-        self._holdings = Holdings()
+        self.holdings = Holdings()
         self._days: list[date] = []
         self.followers = Followers(plan, rules.calendar, rules.stale_ns, rules.market_symbol, rules.most_followed)
         self._n_signals = 0
@@ -83,8 +83,8 @@ class Engine:
         empty = np.empty(0, np.int64)
         numbers = np.array([self._instrument(number) for number in range(len(plan.symbols))], np.int64)
         self._grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, numbers, empty, empty)
-        self._keeper = PositionKeeper(self._holdings)
-        self._picker = ContractPicker(plan, self._holdings, self._board, rules.contracts, with_bars=False)
+        self._keeper = PositionKeeper(self.holdings)
+        self._picker = ContractPicker(plan, self.holdings, self._board, rules.contracts, with_bars=False)
         self._handlers: Mapping[type, Callable[..., list[Decision]]] = {
             BarClosed: self._on_bar, Sentiment: self._on_fact, ScreenerAlert: self._on_fact,
             Tick: self._on_tick, PriceSpan: self._on_span, OrderUpdated: self._on_order, TimerFired: self._on_timer,
@@ -111,7 +111,7 @@ class Engine:
     @property
     def instruments(self) -> list[str]:
         """Names of the instruments that records refer to by number."""
-        return self._holdings.names
+        return self.holdings.names
 
     def step(self, event: Event) -> list[Decision]:
         """Take one event; returns what was decided because of it, in order."""
@@ -150,9 +150,9 @@ class Engine:
         followed: FollowedSymbol = self._plan.symbols[number]
         if followed.kind is not InstrumentKind.EQUITY:
             return -1
-        if followed.symbol in self._holdings.names:
-            return self._holdings.names.index(followed.symbol)
-        return self._holdings.add(
+        if followed.symbol in self.holdings.names:
+            return self.holdings.names.index(followed.symbol)
+        return self.holdings.add(
             followed.symbol, followed.kind, number, followed.tick, followed.lot, followed.freeze,
             self._rules.stock_rates, BarSeries.empty(),
         )  # fmt: skip
@@ -287,7 +287,7 @@ class Engine:
         signal = self._account.signals[i]
         if self._grounds.symbol_instrument[int(signal["symbol"])] >= 0:
             price = float(signal["entry"])
-            slot = enter_equity(self._account, self._grounds, self._holdings.instruments, i)
+            slot = enter_equity(self._account, self._grounds, self.holdings.instruments, i)
         else:
             choice = np.zeros(1, CHOICE)
             self._picker.pick(signal, self._days[int(signal["session"])], choice)
@@ -295,5 +295,5 @@ class Engine:
                 signal["outcome"], signal["reason"] = codes.SKIPPED, choice["reason"][0]
                 return []
             price = float(choice["price"][0])
-            slot = enter_option(self._account, self._grounds, self._holdings.instruments, i, choice)
+            slot = enter_option(self._account, self._grounds, self.holdings.instruments, i, choice)
         return self._keeper.sent(self._account, slot, price) if slot >= 0 else []

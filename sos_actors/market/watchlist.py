@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -40,6 +40,10 @@ class Watchlist:
     def symbols(self) -> tuple[str, ...]:
         """Canonical symbols in play, the longest-standing first."""
         return tuple(self._members)
+
+    def standing(self, rows: Iterable[ScreenerRow]) -> Watchlist:
+        """The list with these stocks in play, as they were before a restart; scans go on from there."""
+        return replace(self, _members=MappingProxyType({row.symbol: _Member(row) for row in rows}))
 
     def after(self, scan: ScreenerScan) -> tuple[Watchlist, list[ScreenerAlert]]:
         """The list after one more scan, and what changed: arrivals in the scan's order, then departures by symbol."""

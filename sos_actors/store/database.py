@@ -14,14 +14,16 @@ import numpy as np
 from sos_actors.errors import MissingDataError, StoreDamagedError, StoreError, StoreFullError
 from sos_actors.market.symbols import contract_symbol, short_name_of
 from sos_actors.messages.market import BarSeries, QuarantineChanged, ScreenerAlert
+from sos_actors.messages.records import DepthRow
 from sos_actors.store import candles, chains, quarantines, records
 from sos_actors.store.columns import ChainColumns, StatsColumns
 from sos_actors.store.connection import Database, Row
 from sos_actors.store.fingerprint import fingerprint_of
 from sos_actors.store.migrations import MASTER_MIGRATIONS
 from sos_actors.store.reader import FAST_FROM_ROWS, count_rows
-from sos_actors.store.records import DayRecord, DepthRow, RunRecord
+from sos_actors.store.records import DayRecord, RunRecord
 from sos_actors.store.shards import Shards, by_month, month_day, month_of, month_slices
+from sos_actors.store.trading import TradingTables
 from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, OptionType
 
 Origin = Literal["real", "simulated"]
@@ -38,7 +40,7 @@ class ContractData:
     snapshots: int = 0
 
 
-class Store:
+class Store(TradingTables):
     """The databases of one folder. Use one Store per thread; any number of processes may share the folder.
 
     All ranges are half open, ``[first_ns, last_ns)``, in UnixNanos. Reading leaves out torn shards and lists them in

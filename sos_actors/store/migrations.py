@@ -96,6 +96,12 @@ def _quarantines_and_greeks(database: SqliteDatabase) -> None:
     _create(database, (Quarantines,))
 
 
+def _whole_sentiment(database: SqliteDatabase) -> None:
+    columns = ("ce_oi_change REAL", "pe_oi_change REAL", "max_pain REAL", "smart_trend INTEGER", "total_oi REAL")
+    for column in columns:
+        execute(database, f"ALTER TABLE sentiment ADD COLUMN {column}")
+
+
 def _first_master(database: SqliteDatabase) -> None:
     _create(database, MASTER_TABLES)
 
@@ -128,5 +134,6 @@ def _adopt_depth_history(database: SqliteDatabase) -> None:
 SHARD_MIGRATIONS = (
     Migration(1, "all tables of the first release", _first_shard),
     Migration(2, "quarantines; the greeks of the at-the-money call", _quarantines_and_greeks, only_adds=True),
+    Migration(3, "every figure of a sentiment", _whole_sentiment, only_adds=True),
 )
 MASTER_MIGRATIONS = (Migration(1, "all tables of the first release", _first_master),)

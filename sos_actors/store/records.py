@@ -57,17 +57,6 @@ class DayRecord:
         return 0 < self.expected <= self.rows
 
 
-@dataclass(frozen=True, slots=True)
-class DepthRow:
-    """One row of the table other programs read, at the minute at or after ``ts`` (UnixNanos). None is unknown."""
-
-    ts: int
-    symbol: str
-    rvol: float | None = None
-    pcr: float | None = None
-    adv_dec_ratio: float | None = None
-
-
 def write_stats(database: Database, symbol: str, stats: StatsColumns, source: str, commit_rows: int) -> int:
     """Update what is known; breadth and chain measures come from different sources and share a row.
 

@@ -176,8 +176,8 @@ class Alerts(Model):
         without_rowid = True
 
 
-class SentimentHistory(Model):
-    """The regime in force from ``ts`` on."""
+class FirstSentimentHistory(Model):
+    """``sentiment`` as the first release makes it; what came later stands in ``SentimentHistory``."""
 
     ts = IntegerField()
     symbol = TextField()
@@ -188,6 +188,21 @@ class SentimentHistory(Model):
     declines = real()
     oi_wall_above = real()
     oi_wall_below = real()
+
+    class Meta:
+        table_name = "sentiment"
+        primary_key = CompositeKey("ts", "symbol")
+        without_rowid = True
+
+
+class SentimentHistory(FirstSentimentHistory):
+    """The mood in force from ``ts`` on."""
+
+    ce_oi_change = real()
+    pe_oi_change = real()
+    max_pain = real()
+    smart_trend = IntegerField(null=True)
+    total_oi = real()
 
     class Meta:
         table_name = "sentiment"
@@ -266,11 +281,9 @@ class Quarantines(Model):
 
 FIRST_SHARD_TABLES: tuple[type[Model], ...] = (
     *(Properties, Series, Sources, Candles, OptionChain, FirstMarketStats, MarketDepthHistory),
-    *(Alerts, SentimentHistory, Orders, Trades, ActorEvents),
+    *(Alerts, FirstSentimentHistory, Orders, Trades, ActorEvents),
 )
 """As the first release makes them."""
-SHARD_TABLES: tuple[type[Model], ...] = (
-    *(MarketStats if table is FirstMarketStats else table for table in FIRST_SHARD_TABLES),
-    Quarantines,
-)
+_LATER: dict[type[Model], type[Model]] = {FirstMarketStats: MarketStats, FirstSentimentHistory: SentimentHistory}
+SHARD_TABLES: tuple[type[Model], ...] = (*(_LATER.get(table, table) for table in FIRST_SHARD_TABLES), Quarantines)
 """As they are after every migration."""

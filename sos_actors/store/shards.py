@@ -8,23 +8,33 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sos_actors.errors import MissingDataError, StoreDamagedError, StoreError
-from sos_actors.messages.market import QuarantineChanged, ScreenerAlert
 from sos_actors.store.connection import Database
 from sos_actors.store.migrations import SHARD_MIGRATIONS
-from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND
+from sos_actors.types import IST_OFFSET_S, NANOS_PER_SECOND, UnixNanos
 
 logger = logging.getLogger(__name__)
 
 _FEW = 6
 _NAME = re.compile(r"sos_timeseries_(\d{4})_(\d{2})\.db")
 T = TypeVar("T")
-E = TypeVar("E", ScreenerAlert, QuarantineChanged)
+
+
+class Known(Protocol):
+    """Whatever was known at a moment."""
+
+    @property
+    def ts_event(self) -> UnixNanos:
+        """When."""
+        ...
+
+
+E = TypeVar("E", bound=Known)
 
 
 class Shards:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from sos_actors.app.fitting import cell_width, fitted, printable
 from sos_actors.app.rupees import format_inr
-from sos_actors.cli.table import MOST_REASONS, cell_width, fitted, printable, render_summary, wants_colour
+from sos_actors.cli.table import MOST_REASONS, render_summary, wants_colour
 from tests.app.documents import empty_document, make_document
 
 ESCAPES = re.compile(r"\x1b\[[\d;]*m")

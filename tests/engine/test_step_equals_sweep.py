@@ -228,9 +228,7 @@ def test_any_limits_and_any_strategies_agree(
 def test_the_same_events_give_the_same_decisions_twice_and_through_a_journal(simulated: Market) -> None:
     first_day = {name: bars[bars.ts < minute(SECOND, 0)] for name, bars in simulated.bars.items()}
     told = [quarantine(NIFTY.symbol, minute(FIRST, 100)), quarantine(NIFTY.symbol, minute(FIRST, 130), on=False)]
-    market = Market(
-        (NIFTY,), first_day, (FIRST,), (), simulated.contracts, simulated.expiries, MOODS, quarantines=told
-    )
+    market = Market((NIFTY,), first_day, (FIRST,), (), simulated.contracts, simulated.expiries, MOODS, quarantines=told)
     plan = market.plan([strategy("UP", "close > prev_candle.close", sl="entry - 12", tp="entry + 20")])
     played = Playback(market, plan).run()
     assert len(played.engine.trades)

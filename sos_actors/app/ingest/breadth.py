@@ -18,9 +18,10 @@ from sos_actors.errors import SosError, UnknownSymbolError
 from sos_actors.market.members import Members, members
 from sos_actors.market.symbols import short_name_of
 from sos_actors.messages.market import BarSeries
+from sos_actors.messages.records import DepthRow
 from sos_actors.ports import CandleSource
 from sos_actors.store.columns import StatsColumns
-from sos_actors.store.records import DayRecord, DepthRow
+from sos_actors.store.records import DayRecord
 from sos_actors.types import Segment
 from sos_actors.vendors.trust import Answer, Ladder
 

@@ -12,8 +12,9 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from sos_actors.market.at_the_money import at_the_money
 from sos_actors.market.chain import measure_many
-from sos_actors.market.pricing import greeks, implied_volatility, years_to_expiry
+from sos_actors.market.pricing import years_to_expiry
 from sos_actors.market.pricing_chain import implied_forward, implied_volatilities
 from sos_actors.market.symbols import parse_contract_symbol
 from sos_actors.messages.market import BarSeries
@@ -138,30 +139,18 @@ def measures_of(chain: ChainColumns, expiry_close: int) -> StatsColumns:
         chain.ts[starts], np.append(starts, len(chain)), chain.strike, chain.ce_oi, chain.pe_oi, chain.ce_oi_change,
         chain.pe_oi_change, chain.spot[starts],
     )  # fmt: skip
-    atm = np.stack([_at_the_money(chain[slice(first, first + len(chain) // len(starts))], expiry_close)
-                    for first in starts.tolist()])  # fmt: skip
+    rows = len(chain) // len(starts)
+    snapshots = (chain[slice(first, first + rows)] for first in starts.tolist())
+    atm = np.stack([
+        at_the_money(one.strike, one.ce_ltp, one.pe_ltp, float(one.spot[0]), int(one.ts[0]), expiry_close)
+        for one in snapshots
+    ])  # fmt: skip
     return StatsColumns.of(
         found.ts, pcr=found.pcr, pcr_velocity=found.pcr_velocity, oi_wall_above=found.oi_wall_above,
         oi_wall_below=found.oi_wall_below, max_pain=found.max_pain, ce_oi_change=found.ce_oi_change,
         pe_oi_change=found.pe_oi_change, smart_trend=found.smart_trend, total_oi=found.total_oi, spot=found.spot,
         **dict(zip(ATM_CALL, atm.T, strict=True)),
     )  # fmt: skip
-
-
-def _at_the_money(snapshot: ChainColumns, expiry_close: int) -> Floats:
-    """Volatility in percent and delta, gamma, theta, vega of the call nearest to the money; NaN where none exists."""
-    unknown = np.full(len(ATM_CALL), np.nan)
-    spot, years = float(snapshot.spot[0]), years_to_expiry(int(snapshot.ts[0]), expiry_close)
-    forward = implied_forward(snapshot.strike, snapshot.ce_ltp, snapshot.pe_ltp, spot)
-    if np.isnan(forward) or not years > 0.0:
-        return unknown
-    row = int(np.argmin(np.abs(snapshot.strike - spot)))
-    strike = float(snapshot.strike[row])
-    volatility = implied_volatility(float(snapshot.ce_ltp[row]), forward, strike, years, True)
-    if not volatility > 0.0:
-        return unknown
-    found = greeks(forward, strike, years, volatility, True)
-    return np.array([100.0 * volatility, found.delta, found.gamma, found.theta, found.vega])
 
 
 def every(chain: ChainColumns, minutes: int) -> ChainColumns:

@@ -7,19 +7,16 @@ strikes or securities are never one series.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import TypeVar
 
-import numpy as np
-
 from sos_actors.app.ingest.job import Ingestion, day_bounds
-from sos_actors.app.price_watch import PriceWatch
 from sos_actors.errors import MissingDataError, VendorError
+from sos_actors.market.price_watch import PriceWatch
 from sos_actors.market.symbols import short_name_of
+from sos_actors.messages.records import DepthRow
 from sos_actors.messages.snapshots import Breadth, OptionChain
 from sos_actors.runtime.clock import indian_day
-from sos_actors.store.columns import ChainColumns
-from sos_actors.store.records import DepthRow
+from sos_actors.store.recording import chain_columns
 from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, Fraction
 from sos_actors.vendors.trust import Answer, Ladder
 
@@ -67,7 +64,7 @@ class MomentIngest:
         answer = self._asked(lambda: ladder.ask(lambda source: source.chain(short_name_of(symbol))))
         if answer is None or not self._is_new(answer.value, f"option chain of {short_name_of(symbol)}"):
             return
-        rows = self._job.store.add_chain(symbol, columns_of(answer.value), answer.source)
+        rows = self._job.store.add_chain(symbol, chain_columns(answer.value), answer.source)
         self._job.report.wrote("chain rows", answer.source, rows)
 
     def _is_new(self, told: Breadth | OptionChain, what: str) -> bool:
@@ -111,13 +108,3 @@ class MomentIngest:
         for refusal in answer.refusals:
             self._job.report.note(f"{answer.source} was asked instead: {refusal}")
         return answer
-
-
-def columns_of(chain: OptionChain) -> ChainColumns:
-    """One snapshot as rows of the store."""
-    n = len(chain)
-    same = {one.name for one in fields(ChainColumns)} & {one.name for one in fields(OptionChain)} - {"expiry", "spot"}
-    return ChainColumns(
-        ts=np.full(n, chain.ts_event, np.int64), expiry=np.full(n, chain.expiry.toordinal()),
-        spot=np.full(n, chain.spot), **{name: getattr(chain, name) for name in sorted(same)},
-    )  # fmt: skip

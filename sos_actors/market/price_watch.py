@@ -11,7 +11,7 @@ from sos_actors.types import NANOS_PER_SECOND, Fraction, UnixNanos
 
 
 class PriceWatch:
-    """Keeps one ``PriceAgreement`` a symbol; ``look`` as often as the reference changes.
+    """Keeps one ``PriceAgreement`` a symbol; look as often as the reference changes.
 
     Args:
         reference: whose prices ours are held against.
@@ -26,7 +26,7 @@ class PriceWatch:
         self._agreements: dict[str, PriceAgreement] = {}
 
     def look(self, ours: Mapping[str, tuple[float, int]], now: UnixNanos) -> list[Comparison]:
-        """Compare once.
+        """Ask the other vendor and compare.
 
         Args:
             ours: symbol -> our last price in rupees or points, and its moment, UnixNanos.
@@ -38,16 +38,20 @@ class PriceWatch:
         Raises:
             VendorError: the other vendor gave no prices; nothing changes.
         """
-        references = self._reference.prices(list(ours)) if ours else {}
+        return self.compare(ours, self._reference.prices(list(ours)) if ours else {}, now)
+
+    def compare(
+        self, ours: Mapping[str, tuple[float, int]], references: Mapping[str, tuple[float, UnixNanos | None]],
+        now: UnixNanos,
+    ) -> list[Comparison]:  # fmt: skip
+        """Compare with prices that the other vendor gave already; as ``look`` otherwise."""
         looks = []
         for symbol, (price, at) in ours.items():
             if symbol not in references:
                 continue
             reference, updated = references[symbol]
             age = None if updated is None else (now - updated) / NANOS_PER_SECOND
-            look = Comparison(
-                now, symbol, price, reference, (now - at) / NANOS_PER_SECOND, age, self._reference.name
-            )
+            look = Comparison(now, symbol, price, reference, (now - at) / NANOS_PER_SECOND, age, self._reference.name)
             looks.append(look)
             before = self._agreements.get(symbol) or PriceAgreement(self._tolerance)
             self._agreements[symbol], change = before.after(look)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import pytest
 
-from sos_actors.app.price_watch import PriceWatch
 from sos_actors.errors import VendorUnreachableError
+from sos_actors.market.price_watch import PriceWatch
 from sos_actors.messages.market import QuarantineChanged
 from sos_actors.types import NANOS_PER_SECOND, Fraction, UnixNanos
 
@@ -73,3 +73,14 @@ def test_a_vendor_that_fails_changes_nothing() -> None:
     with pytest.raises(VendorUnreachableError):
         watch.look({RELIANCE: (1_480.0, at(0))}, at(0))
     assert watch.look({}, at(0)) == []
+
+
+def test_prices_that_were_asked_for_elsewhere_are_compared_the_same_way() -> None:
+    changes: list[QuarantineChanged] = []
+    reference = Reference({})
+    reference.error = VendorUnreachableError("tradingview", "nobody is asked.")
+    watch = PriceWatch(reference, Fraction(0.005), changes.append)
+    for step in range(2):
+        now = at(step * 15)
+        assert len(watch.compare({RELIANCE: (1_480.0, now)}, {RELIANCE: (1_400.0, now)}, now)) == 1
+    assert [(change.symbol, change.source) for change in changes] == [(RELIANCE, "tradingview")]

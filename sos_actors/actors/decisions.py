@@ -1,0 +1,211 @@
+"""The dispatcher's consumer: every event is decided by the engine, journaled with its decisions, and then acted upon.
+
+Only the dispatcher's thread calls it. It holds no rule: what is decided is the engine's, what is done is the hearers'.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from sos_actors.engine.engine import Engine, Event
+from sos_actors.engine.following import SymbolFollowed
+from sos_actors.engine.positions import Decision
+from sos_actors.engine.recording import encode_decision, encode_document, encode_event
+from sos_actors.engine.watching import Warmth
+from sos_actors.errors import JournalError
+from sos_actors.messages.trading import OrderStatus, OrderUpdated, Purpose, SubmitOrder
+from sos_actors.runtime.clock import monotonic_ns
+from sos_actors.runtime.dispatcher import Batch
+from sos_actors.runtime.hosted import Delivery
+from sos_actors.runtime.journal_records import RecordKind
+from sos_actors.types import NANOS_PER_SECOND
+
+_log = logging.getLogger(__name__)
+_FLUSH_NS = NANOS_PER_SECOND // 10
+T = TypeVar("T")
+
+
+class SessionJournal(Protocol):
+    """Where events and decisions are written, in their order."""
+
+    def append(self, kind: RecordKind, payload: bytes) -> None:
+        """Buffer one record."""
+        ...
+
+    def flush(self) -> None:
+        """Hand everything buffered to the operating system.
+
+        Raises:
+            JournalError: it cannot be written; it is kept for the next time.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """Something to be looked up where the engine's state may be looked at: on the dispatcher's thread."""
+
+    ask: Callable[[Engine], T]
+    answer: Future[T]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearers:
+    """Who is told, on the dispatcher's thread; all of them only pass on.
+
+    Attributes:
+        decided: every decision, after it was journaled, and when its cause reached the process (``monotonic_ns``).
+        journal_failed: the journal cannot be written (the error), or can again (None).
+        failed: the engine could not take an event; it goes on without it.
+        rejected: an entry that must not be sent, to be told to the engine as an event of its own.
+        followed: a symbol is followed from now on; the open of the last minute of its past, UnixNanos, -1 without one.
+    """
+
+    decided: Callable[[Decision, int], None]
+    journal_failed: Callable[[JournalError | None], None]
+    failed: Callable[[Event, Exception], None]
+    rejected: Callable[[OrderUpdated], None]
+    followed: Callable[[str, int], None]
+
+
+class DecisionDesk:
+    """Takes batches off the ring.
+
+    Args:
+        engine: as it is after ``n_events`` journaled events.
+        journal: of the session.
+        hearers: who is told.
+        rebuild: an engine made anew from the first ``n`` journaled events without those numbered in the set (the first
+            event is 1); asked when an event has broken the engine in the middle of a step.
+        n_events: events in the journal.
+        skipped: numbers of those the engine never took.
+    """
+
+    def __init__(
+        self, engine: Engine, journal: SessionJournal, hearers: Hearers,
+        rebuild: Callable[[int, frozenset[int]], Engine], n_events: int = 0, skipped: frozenset[int] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.engine = engine
+        self._journal, self._hearers, self._rebuild = journal, hearers, rebuild
+        self._n_events, self._skipped = n_events, set(skipped)
+        self._flushed_ns = monotonic_ns()
+        self._journal_is_down = False
+
+    @property
+    def n_events(self) -> int:
+        """Events journaled so far."""
+        return self._n_events
+
+    def on_batch(self, batch: Batch) -> None:
+        """Decide a batch; actors that live on this thread get their turn in between."""
+        causes = np.where(batch.received_ns > 0, batch.received_ns, batch.published_ns).tolist()
+        run: list[Event] = []
+        first = 0
+        for number, event in enumerate(batch.events):
+            if isinstance(event, Delivery | Question):
+                self._decide(run, causes[first:number])
+                run, first = [], number + 1
+                if isinstance(event, Delivery):
+                    event.run()
+                else:
+                    self._reply(event)
+            else:
+                run.append(event)  # type: ignore[arg-type]  # whatever else is published is an event of the engine's
+        self._decide(run, causes[first:])
+        if monotonic_ns() - self._flushed_ns > _FLUSH_NS:
+            self._flush()
+
+    def follow(self, event: SymbolFollowed, prepared: Warmth, encoded: bytes) -> None:
+        """Follow a symbol whose past was stepped and encoded on another thread."""
+        self._journal.append(RecordKind.EVENT, encoded)
+        self._n_events += 1
+        self.engine.follow(event, prepared)
+        self._hearers.followed(event.followed.symbol, prepared.last_open)
+
+    def apply(self, event: Event) -> None:
+        """Decide one event now."""
+        self._decide([event], [monotonic_ns()])
+
+    def _decide(self, events: Sequence[Event], causes: Sequence[int]) -> None:
+        if not events:
+            return
+        decisions: list[tuple[Decision, int]] = []
+        for event, decided, cause in zip(events, self._step(events), causes, strict=True):
+            self._journal.append(RecordKind.EVENT, encode_event(event))
+            for decision in decided:
+                self._journal.append(RecordKind.DECISION, encode_decision(decision))
+                decisions.append((decision, cause))
+        self._n_events += len(events)
+        self._act(decisions)
+
+    def _act(self, decisions: list[tuple[Decision, int]]) -> None:
+        """What caused a decision, and the decision, are in the journal before anything comes of it.
+
+        Without a journal nothing is entered; exits outlive that.
+        """
+        if not decisions:
+            return
+        journaled = self._flush()
+        for decision, cause in decisions:
+            if journaled or not (isinstance(decision, SubmitOrder) and decision.purpose is Purpose.ENTRY):
+                self._hearers.decided(decision, cause)
+            else:
+                self._hearers.rejected(OrderUpdated(decision.ts_event, decision.order_id, OrderStatus.REJECTED))
+
+    def _flush(self) -> bool:
+        self._flushed_ns = monotonic_ns()
+        try:
+            self._journal.flush()
+        except JournalError as error:
+            if not self._journal_is_down:
+                self._hearers.journal_failed(error)
+            self._journal_is_down = True
+            return False
+        if self._journal_is_down:
+            self._hearers.journal_failed(None)
+        self._journal_is_down = False
+        return True
+
+    def _reply(self, question: Question[object]) -> None:
+        if not question.answer.set_running_or_notify_cancel():
+            return
+        try:
+            question.answer.set_result(question.ask(self.engine))
+        except Exception as error:  # the asker's own function failed: that is the asker's matter
+            question.answer.set_exception(error)
+
+    def _step(self, events: Sequence[Event]) -> list[list[Decision]]:
+        try:
+            return self.engine.step_batch(events)
+        except Exception as error:  # a poison event must not end the day
+            _log.exception("The engine failed on one of %d events; it is made anew from the journal.", len(events))
+            return self._step_without_poison(events, error)
+
+    def _step_without_poison(self, events: Sequence[Event], error: Exception) -> list[list[Decision]]:
+        """The engine anew, then each event alone; one it cannot take is left out, and that is journaled."""
+        self._flush()
+        while True:
+            self.engine = self._rebuild(self._n_events, frozenset(self._skipped))
+            answers: list[list[Decision]] = []
+            for number, event in enumerate(events, self._n_events + 1):
+                if number in self._skipped:
+                    answers.append([])
+                    continue
+                try:
+                    answers.append(self.engine.step(event))
+                except Exception as poison:  # as above
+                    error = poison
+                    break
+            else:
+                return answers
+            number = self._n_events + len(answers) + 1
+            self._skipped.add(number)
+            note = {"what": "skipped", "event": number, "error": repr(error)}
+            self._journal.append(RecordKind.NOTE, encode_document(note))
+            self._hearers.failed(events[len(answers)], error)

@@ -1,0 +1,202 @@
+"""The running system: every part made, started in order, and stopped in reverse, whatever hangs.
+
+Order: journal and engine, dispatcher, store, backfill, orders (which reads the broker's books), feed, patterns, mood
+and screener, bridge. Trading opens when nobody holds it back any more.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from sos_actors.actors.funnel import Funnel
+from sos_actors.actors.order_words import Flatten
+from sos_actors.app.live_bridge import BridgePart
+from sos_actors.app.live_machine import Machine
+from sos_actors.app.live_market import Market
+from sos_actors.app.live_trading import Trading
+from sos_actors.config import Runtime
+from sos_actors.errors import ActorTimeoutError, JournalError, SosError
+from sos_actors.messages.market import TimerFired
+from sos_actors.messages.records import ActorEvent
+from sos_actors.runtime.group import Rules
+from sos_actors.runtime.supervision import Backoff, ChildChanged, ChildState, Intensity, Strategy
+from sos_actors.runtime.supervisor import Supervisor
+from sos_actors.runtime.trading_gate import Rung
+from sos_actors.types import NANOS_PER_SECOND, UnixNanos
+
+_log = logging.getLogger(__name__)
+TIMER_S, SETTLE_S, SYNC_S, REAP_S = 5.0, 5.0, 1.0, 5.0
+FLAT_WITHIN_S = 1.0
+"""Real seconds the engine has to answer when everything is to be closed, before it is done without it."""
+KILL, ESCALATED = "kill switch", "supervisor"
+
+
+@dataclass(slots=True)
+class TradingSystem:
+    """The parts, and how they start and stop.
+
+    Attributes:
+        root: of the supervisors' tree.
+        flat_reason: why everything is to be closed; empty while nobody asked.
+    """
+
+    machine: Machine
+    runtime: Runtime
+    market: Market
+    trading: Trading
+    bridge: BridgePart
+    root: Supervisor = field(init=False)
+    funnel: Funnel = field(init=False)
+    flat_reason: str = ""
+    _groups: dict[str, Supervisor] = field(default_factory=dict)
+    _helper: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._helper = ThreadPoolExecutor(1, "coming-and-going")
+        self.root = self._supervisor("sos", Strategy.ONE_FOR_ONE, self._escalated)
+        self.root.on_change(self._changed)
+        trading = self.trading
+        self.funnel = Funnel(
+            trading.instruments.followed, self._soon(trading.begin_pattern), self._soon(trading.end_pattern),
+            trading.holdings, 2 * self.market.config.trading.max_stocks + 1,
+        )  # fmt: skip
+
+    def start(self, told: Callable[[str], None] = lambda _: None) -> None:
+        """Start everything; trading opens by itself when all of it is ready.
+
+        Args:
+            told: hears what is being started.
+        """
+        machine, trading, market = self.machine, self.trading, self.market
+        trading.refs |= market.refs
+        market.refs = trading.refs  # one book of children
+        trading.dispatcher.start()
+        machine.real_timers.start()
+        machine.timers.start()
+        machine.gate.republish()
+        self.root.start()
+        for name, begin in (
+            ("store", market.begin_store), ("history", market.begin_backfill), ("orders", trading.begin_orders),
+            ("feed", market.begin_feed), ("patterns", trading.begin_patterns), ("looking", market.begin_looking),
+            ("bridge", self.bridge.begin),
+        ):  # fmt: skip
+            told(f"starting: {name}")
+            begin(self._group(name))
+        for index in trading.instruments.indices:
+            self.bridge.follow(index.symbol)
+        self._set_timers()
+        gc.collect()
+        gc.freeze()
+
+    def flatten(self, reason: str) -> None:
+        """Close everything, through the engine and, should it not answer, without it. May be asked again."""
+        self.flat_reason = reason
+        self.machine.gate.hold(KILL, Rung.SQUARE_OFF, reason)
+        self.machine.real_timers.after(FLAT_WITHIN_S, self._soon(self._flatten_without_engine), name="flat")
+
+    def stop(self) -> list[str]:
+        """Stop in reverse order, each part within its bound; returns the names of what did not end in time."""
+        machine, trading = self.machine, self.trading
+        stuck: list[str] = []
+        machine.timers.stop(0.5)
+        self._helper.shutdown(wait=False, cancel_futures=True)
+        if not self.bridge.stop():
+            stuck.append("bridge")
+        stuck += self.root.stop(self.runtime.stop_within_s).abandoned
+        if not trading.lanes.stop(1.0):
+            stuck.append("order lanes")
+        if not trading.dispatcher.stop(2.0):
+            stuck.append("dispatcher")
+        machine.real_timers.stop(0.5)
+        try:
+            trading.journal.end()
+        except JournalError as error:
+            _log.error("%s", error)
+        gc.unfreeze()
+        return stuck
+
+    def _set_timers(self) -> None:
+        machine, sync = self.machine, self.trading.journal.writer.sync
+        machine.timers.every(TIMER_S, self._tick, aligned=True, name="minute")
+        machine.timers.every(SETTLE_S, self._soon(self._settle), name="settle")
+        machine.real_timers.every(SYNC_S, partial(_quietly, sync), name="journal")
+        machine.real_timers.every(REAP_S, self._soon(self.bridge.reap), name="sessions")
+
+    def _tick(self) -> None:
+        """The engine's time lags by what bars may take, so that it never closes one whose last minute is on its way."""
+        lag = int(self.market.bar_grace_s * NANOS_PER_SECOND)
+        self.machine.sink.publish(TimerFired(UnixNanos(self.machine.clock() - lag)))
+
+    def _settle(self) -> None:
+        self.trading.holdings()
+        self.funnel.settle()
+
+    def _soon(self, call: Callable[..., object]) -> Callable[..., None]:
+        """The same on a thread that may wait: for supervisors, which wait for actors to start and stop."""
+
+        def later(*arguments: object) -> None:
+            with suppress(RuntimeError):  # the system stops
+                self._helper.submit(_logged, call, *arguments)
+
+        return later
+
+    def _flatten_without_engine(self) -> None:
+        """The engine does not answer: the order actor closes what our own orders have bought."""
+        try:
+            self.machine.ask(lambda engine: engine.account.book["killed"][0], FLAT_WITHIN_S)
+        except ActorTimeoutError:
+            _log.error("The engine does not answer: positions are closed without it.")
+            self.trading.refs["orders"].tell(Flatten())
+
+    def _group(self, name: str) -> Supervisor:
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = self._supervisor(name, Strategy.ONE_FOR_ONE, None)
+            self.root.add(group.spec())
+        return group
+
+    def _supervisor(self, name: str, strategy: Strategy, on_escalation: Callable[[str], None] | None) -> Supervisor:
+        run = self.runtime
+        rules = Rules(
+            strategy, Intensity(run.max_restarts, run.within_s), Backoff(run.first_delay_s, run.most_delay_s),
+            run.ping_every_s, run.hung_after_s, run.stop_within_s,
+        )  # fmt: skip
+        return Supervisor(name, self.machine.real_timers, rules=rules, clock=self.machine.clock,
+                          on_escalation=on_escalation)  # fmt: skip
+
+    def _escalated(self, reason: str) -> None:
+        self.machine.gate.hold(ESCALATED, Rung.SQUARE_OFF, f"Too many failures: {reason}. Everything is closed.")
+
+    def _changed(self, change: ChildChanged) -> None:
+        words = {ChildState.RUNNING: "started", ChildState.RESTARTING: "failed", ChildState.STOPPED: "stopped"}
+        event = words.get(change.state, change.state.value.lower())
+        self.market.record(ActorEvent(change.ts_event, change.path, event, change.reason or None))
+
+
+def _quietly(sync: Callable[[], None]) -> None:
+    with suppress(SosError):  # the desk's own flush tells of it
+        sync()
+
+
+def _logged(call: Callable[..., object], *arguments: object) -> None:
+    try:
+        call(*arguments)
+    except Exception:  # the boundary of the helper's thread: one failure must not end the others
+        _log.exception("%s failed.", getattr(call, "__name__", call))
+
+
+@contextmanager
+def running(system: TradingSystem, told: Callable[[str], None] = lambda _: None) -> Iterator[TradingSystem]:
+    """A system that is started, and stopped whatever happens; what did not end is logged."""
+    try:
+        system.start(told)
+        yield system
+    finally:
+        if stuck := system.stop():
+            _log.error("These did not end in time and were left behind: %s.", ", ".join(stuck))

@@ -1,0 +1,103 @@
+"""`sos live`: trade a session with the whole system, on paper unless real money is asked for in every way there is."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import time
+from functools import partial
+from pathlib import Path
+
+from sos_actors.app.day_summary import day_summary
+from sos_actors.app.live import LiveRequest, is_real_money, run_live, source_of
+from sos_actors.app.status_lines import rendered
+from sos_actors.app.terminal import wants_screen
+from sos_actors.cli.arguments import Subparsers, a_date, new_command
+from sos_actors.cli.progress import Progress
+from sos_actors.config import Config
+from sos_actors.errors import ConfigError, UsageError
+from sos_actors.simulator.moments import read_time
+
+CONFIRMATION = "real money"
+WIDTH = 100
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Describe the command line."""
+    parser = new_command(
+        subparsers, "live",
+        "Trade a session: screen, promote, follow, decide, order, protect, record.\n\n"
+        "Without a login the market is simulated and so are the orders. Logged in, prices are Upstox's and\n"
+        "orders are still paper. Real orders need mode = \"live\" in [trading] of the configuration, --broker\n"
+        "upstox, and your word for it. Ctrl-C stops cleanly; 'sos stop --flat' closes everything first.",
+        "sos live\n"
+        "sos live --speed 10 --date 2026-01-13 --until 11:00\n"
+        "sos live --source upstox --broker paper --no-tui",
+    )  # fmt: skip
+    parser.add_argument("--broker", choices=("paper", "upstox"), default="paper", help="whose orders (default paper)")
+    parser.add_argument(
+        "--source", choices=("sim", "upstox"), default="", help="whose prices; default upstox when logged in"
+    )
+    parser.add_argument("--speed", type=_a_speed, metavar="N", help="market seconds a second; simulated market only")
+    parser.add_argument("--date", type=a_date, metavar="DAY", help="session of the simulated market; default the last")
+    parser.add_argument("--until", type=_a_time, metavar="HH:MM", help="end earlier than the session, time in India")
+    parser.add_argument("--strategies", type=Path, nargs="+", default=[], metavar="PATH", help="files or folders")
+    parser.add_argument("--no-tui", action="store_true", help="log lines instead of the screen")
+    parser.add_argument("--yes-real-money", action="store_true", help="do not ask before real orders")
+    parser.add_argument("--clock", default="", metavar="URL", help="take the time from a simulator's control port")
+
+
+def run(args: argparse.Namespace, config: Config) -> int:
+    """Run the command; 0 when the session ended in order."""
+    screen = not args.no_tui and wants_screen(sys.stdout, os.environ)
+    request = LiveRequest(
+        args.broker, args.source, args.speed, args.date, args.until, screen, args.clock, tuple(args.strategies)
+    )
+    source_of(config, request)
+    if is_real_money(config, request):
+        _confirm(config, args.yes_real_money)
+    with Progress("Setting up", unit="steps") as progress:
+        last = run_live(config, request, progress.reach, partial(progress.advance, 1))
+    if last is not None:
+        for line in rendered(day_summary(last, WIDTH, str(args.config or "")), WIDTH, sys.stdout.isatty()):
+            print(line)
+    return 0
+
+
+def _confirm(config: Config, yes: bool) -> None:
+    """Real orders take the configuration's word and the trader's.
+
+    Raises:
+        ConfigError: the configuration does not allow it.
+        UsageError: nobody confirmed.
+    """
+    if config.trading.mode != "live":
+        raise ConfigError(
+            'Real orders need mode = "live" in [trading] of the configuration. Without it: --broker paper.'
+        )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Real orders: type the confirmation at a terminal, or give --yes-real-money.")
+    print("Orders will be REAL, with your money, at Upstox.", file=sys.stderr)
+    print(f'Type "{CONFIRMATION}" to go on: ', end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() != CONFIRMATION:
+        raise UsageError("Not confirmed: nothing was begun.")
+
+
+def _a_time(text: str) -> time:
+    try:
+        return read_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _a_speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.1 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed: a number from 0.1 to 1000")
+    return speed

@@ -1,0 +1,68 @@
+"""What the engine is told of its orders: each fill once, at the price of that fill, and the end once."""
+
+from __future__ import annotations
+
+from sos_actors.engine.execution.commands import Output, Severity, Trouble
+from sos_actors.engine.execution.policy import UNPRICED_S
+from sos_actors.engine.execution.pricing import in_paise
+from sos_actors.engine.execution.working import Account, WorkingOrder
+from sos_actors.messages.trading import OrderStatus, OrderUpdated
+from sos_actors.types import NANOS_PER_SECOND, UnixNanos
+
+
+def tell(account: Account, order: WorkingOrder, now: UnixNanos) -> list[Output]:
+    """What is new of an order since it was last told."""
+    outputs = _estimates(order, now) + _corrections(order, now) + _fills(order, now)
+    if order.is_over and not order.ended and order.told < order.submit.quantity:
+        order.ended = True
+        status = OrderStatus.CANCELLED if order.withdrawn or order.told else OrderStatus.REJECTED
+        outputs.append(OrderUpdated(now, order.order_id, status))
+    account.note_closed()
+    return outputs
+
+
+def note_told(order: WorkingOrder, update: OrderUpdated) -> None:
+    """The engine was told this in an earlier run."""
+    if update.status is OrderStatus.FILLED:
+        order.told += update.fill_quantity
+        order.told_paise += in_paise(update.fill_price, update.fill_quantity)
+    else:
+        order.ended = True
+
+
+def _fills(order: WorkingOrder, now: UnixNanos) -> list[Output]:
+    """The increment since the last time; its price is what it cost, so that all increments sum up to the average."""
+    priced = sum(attempt.priced for attempt in order.attempts())
+    paise = sum(attempt.paise for attempt in order.attempts())
+    units, cost = priced - order.told, paise - order.told_paise
+    if units <= 0:
+        return []
+    price = (cost / units if cost > 0 else paise / priced) / 100
+    beyond = min(max(priced - max(order.submit.quantity, order.told), 0), units) if order.is_exit else 0
+    order.told, order.told_paise = priced, paise
+    parts = [part for part in (units - beyond, beyond) if part]  # what closes the position, and what is too much
+    return [OrderUpdated(now, order.order_id, OrderStatus.FILLED, part, price) for part in parts]
+
+
+def _estimates(order: WorkingOrder, now: UnixNanos) -> list[Output]:
+    outputs: list[Output] = []
+    for attempt in order.attempts():
+        since = attempt.unpriced_since
+        if since and now - since >= UNPRICED_S * NANOS_PER_SECOND:
+            units = attempt.estimate()
+            text = f"{attempt.tag}: no price of {units} filled units for {UNPRICED_S:g} s; taken at their limit."
+            outputs.append(Trouble(now, f"price {attempt.tag}", text, Severity.WARNING))
+    return outputs
+
+
+def _corrections(order: WorkingOrder, now: UnixNanos) -> list[Output]:
+    outputs: list[Output] = []
+    for attempt in order.attempts():
+        if attempt.correction:
+            order.told_paise += attempt.correction
+            text = (
+                f"{attempt.tag}: its fills were taken at the limit; they cost {attempt.correction / 100:+.2f} rupees."
+            )
+            outputs.append(Trouble(now, f"price {attempt.tag}", text, Severity.WARNING))
+            attempt.correction = 0
+    return outputs

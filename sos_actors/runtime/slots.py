@@ -1,0 +1,77 @@
+"""What a ring is made of and what it gives out: the memory of a slot, a batch, the counts. Used by ``ring.py``."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SLOT = np.dtype(
+    {
+        "names": ["sequence", "symbol", "ts_event", "price", "received_ns", "published_ns"],
+        "formats": [np.int64, np.int64, np.int64, np.float64, np.int64, np.int64],
+        "itemsize": 64,  # a cache line
+    }
+)
+"""One slot; ``sequence`` is written last and says which event the slot holds (0: none yet)."""
+SLOT_BYTES, SLOT_WORDS = SLOT.itemsize, SLOT.itemsize // 8
+TICK, TICK_AT = struct.Struct("=qqdqq"), 8
+QUOTE, QUOTE_AT = struct.Struct("=qd"), 16
+TIMES, TIMES_AT = struct.Struct("=qq"), 32
+TIMES_WORDS = slice(4, 6)
+"""How the fields are written, and where in the slot: all but the sequence; ts_event and price; the two times."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingCounts:
+    """What went through a ring so far.
+
+    Attributes:
+        published: events and ticks that were taken and have a place of their own.
+        ticks: of them, ticks.
+        conflated: ticks that overwrote an unread one of their symbol and have no place of their own.
+        waited: publications that found the ring full.
+        overflowed: of them, the consumer's own, which went to the list beside the ring.
+        refused: publications after the ring was closed; they are lost.
+        most_behind: most unread slots the consumer ever found.
+    """
+
+    published: int
+    ticks: int
+    conflated: int
+    waited: int
+    overflowed: int
+    refused: int
+    most_behind: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What the consumer reads at once, oldest first. Not frozen only because that would double its cost.
+
+    Attributes:
+        n: how many.
+        events: the objects; a tick is a ``Tick``.
+        times: int64 (n, 2), of each event ``received_ns`` and ``published_ns``.
+    """
+
+    n: int
+    events: list[object]
+    times: NDArray[np.int64]
+
+    @property
+    def received_ns(self) -> NDArray[np.int64]:
+        """int64 (n,), ``monotonic_ns`` at which each event's cause reached the process; 0 where unknown."""
+        return self.times[:, 0]
+
+    @property
+    def published_ns(self) -> NDArray[np.int64]:
+        """int64 (n,), ``monotonic_ns`` of the publication; of a conflated tick, the first one's."""
+        return self.times[:, 1]
+
+    @property
+    def oldest_ns(self) -> int:
+        """``monotonic_ns`` of the first event's publication."""
+        return int(self.times.item(1))

@@ -1,0 +1,204 @@
+"""Events are decided, journaled with their decisions, and acted upon in that order, whatever fails."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sos_actors.actors.decisions import DecisionDesk, Hearers, Question
+from sos_actors.config import Risk
+from sos_actors.engine.engine import Engine, Event
+from sos_actors.engine.positions import Decision, order_of
+from sos_actors.engine.recording import decode_decision, decode_document, decode_event
+from sos_actors.errors import JournalError
+from sos_actors.messages.market import BarClosed, Tick
+from sos_actors.messages.signals import SignalFormed
+from sos_actors.messages.trading import EntriesStopped, OrderStatus, OrderUpdated, SubmitOrder
+from sos_actors.runtime.journal_records import RecordKind
+from sos_actors.runtime.slots import Batch
+from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, UnixNanos
+from tests.engine.brokers import make_engine
+from tests.engine.markets import FIRST, STOCKS, Market, minute, strategy
+
+NAME = STOCKS[0].symbol
+
+
+class Journal:
+    """Records in memory; refuses while it is full."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[RecordKind, bytes]] = []
+        self.written: list[tuple[RecordKind, bytes]] = []
+        self.full = False
+
+    def append(self, kind: RecordKind, payload: bytes) -> None:
+        self.held.append((kind, payload))
+
+    def flush(self) -> None:
+        if self.full:
+            raise JournalError("The disk is full.")
+        self.written += self.held
+        self.held.clear()
+
+    def said(self, kind: RecordKind) -> list[Any]:
+        read: Any = {RecordKind.EVENT: decode_event, RecordKind.DECISION: decode_decision}.get(kind, decode_document)
+        return [read(payload) for which, payload in self.written if which is kind]
+
+
+class Fragile(Engine):
+    """Breaks on a tick of one price, in the middle of a step."""
+
+    def step(self, event: Event) -> list[Decision]:
+        decided = super().step(event)
+        if isinstance(event, Tick) and event.price == 13.0:
+            raise ValueError("thirteen")
+        return decided
+
+    def step_batch(self, events: Any) -> list[list[Decision]]:
+        return [self.step(event) for event in events]
+
+
+class World:
+    """A desk over an engine that enters on every bar; remembers what was done, and what was in the journal by then."""
+
+    def __init__(self, engine_class: type[Engine] = Engine) -> None:
+        self.journal, self.done = Journal(), []  # type: ignore[var-annotated]
+        self.failed: list[tuple[Event, str]] = []
+        self.rejected: list[OrderUpdated] = []
+        self.troubles: list[str] = []
+        self.engine_class = engine_class
+        self.made = 0
+        self.now = minute(FIRST, 0)
+        hearers = Hearers(self.decided, self.trouble, self.broken, self.rejected.append, lambda _symbol, _ts: None)
+        self.desk = DecisionDesk(self.fresh(), self.journal, hearers, self.rebuild)
+
+    def fresh(self) -> Engine:
+        market, risk = Market(STOCKS[:1], {}, (FIRST,)), Risk(max_open_positions=3, max_per_symbol=3)
+        plan = market.plan([strategy("ALWAYS", "close > 0", sl="entry - 5", tp="entry + 5")], risk)
+        engine = make_engine(market, plan, risk)
+        engine.__class__ = self.engine_class
+        self.made += 1
+        return engine
+
+    def rebuild(self, n_events: int, skipped: frozenset[int]) -> Engine:
+        engine = self.fresh()
+        for number, event in enumerate(self.journal.said(RecordKind.EVENT)[:n_events], 1):
+            if number not in skipped:
+                engine.step(event)
+        return engine
+
+    def decided(self, decision: Decision, _: int) -> None:
+        self.done.append((decision, list(self.journal.said(RecordKind.DECISION))))
+
+    def trouble(self, error: JournalError | None) -> None:
+        self.troubles.append(str(error or "fine"))
+
+    def broken(self, event: Event, error: Exception) -> None:
+        self.failed.append((event, repr(error)))
+
+    def take(self, *events: object) -> None:
+        times = np.zeros(len(events), np.int64)
+        self.desk.on_batch(Batch(len(events), list(events), times, times))
+
+    def bar(self, price: float = 100.0) -> BarClosed:
+        opened, self.now = self.now, self.now + NANOS_PER_MINUTE
+        return BarClosed(UnixNanos(self.now), NAME, UnixNanos(opened), price, price, price, price, 100.0)
+
+    def tick(self, price: float) -> Tick:
+        self.now += NANOS_PER_SECOND
+        return Tick(UnixNanos(self.now), NAME, price)
+
+    def fill(self, position: int, price: float = 100.0) -> OrderUpdated:
+        self.now += NANOS_PER_SECOND
+        return OrderUpdated(UnixNanos(self.now), order_of(position), OrderStatus.FILLED, 1000, price)
+
+    def orders(self) -> list[SubmitOrder]:
+        return [one for one, _ in self.done if isinstance(one, SubmitOrder)]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_what_is_done_stands_in_the_journal_before(world: World) -> None:
+    first, second = world.bar(), world.bar()
+    world.take(first, second)
+    assert len(world.orders()) == 2
+    for decision, journaled in world.done:
+        assert decision in journaled
+    kinds = [kind for kind, _ in world.journal.written]
+    assert kinds == [RecordKind.EVENT, RecordKind.DECISION, RecordKind.DECISION] * 2
+    assert world.journal.said(RecordKind.EVENT) == [first, second]
+    assert world.desk.n_events == 2
+
+
+def test_without_a_journal_nothing_is_entered_and_exits_go_on(world: World) -> None:
+    world.take(world.bar(), world.fill(1))
+    world.journal.full = True
+    world.take(world.bar())
+    assert len(world.orders()) == 1
+    assert [one.order_id for one in world.rejected] == [order_of(2)]
+    world.take(*world.rejected)
+    world.take(world.tick(94.0))
+    assert [one.reason for one in world.orders()] == ["signal", "stop"]
+    assert world.troubles == ["The disk is full."]
+    world.journal.full = False
+    world.take(world.bar())
+    assert world.troubles == ["The disk is full.", "fine"]
+    assert len(world.orders()) == 3
+    events = world.journal.said(RecordKind.EVENT)
+    replayed = [decision for event in events for decision in world.fresh().step(event)]
+    assert [type(one) for one in events].count(BarClosed) == 3
+    assert len(replayed) > 0
+
+
+def test_a_poison_event_is_left_out_and_the_rest_decides_as_without_it() -> None:
+    world, healthy = World(Fragile), World()
+    events = [world.bar(), world.fill(1), world.tick(101.0), world.bar(), world.tick(94.0)]
+    poison = world.tick(13.0)
+    healthy.take(*events)
+    world.take(*events[:2])
+    world.take(events[2], poison, events[3])
+    world.take(events[4])
+    assert [one for one, _ in world.done] == [one for one, _ in healthy.done]
+    assert world.failed == [(poison, "ValueError('thirteen')")]
+    assert world.journal.said(RecordKind.NOTE) == [{"what": "skipped", "event": 4, "error": "ValueError('thirteen')"}]
+    assert world.desk.n_events == 6
+    assert world.desk.engine.signals.tobytes() == healthy.desk.engine.signals.tobytes()
+    assert world.made == 3  # the engine was made anew once to find the poison, once to go on without it
+
+
+def test_several_poison_events_are_all_left_out() -> None:
+    world = World(Fragile)
+    good = world.bar()
+    world.take(world.tick(13.0), good, world.tick(13.0), world.tick(13.0))
+    assert len(world.failed) == 3
+    assert [one["event"] for one in world.journal.said(RecordKind.NOTE)] == [1, 3, 4]
+    assert any(isinstance(one, SignalFormed) for one, _ in world.done)
+
+
+def test_a_question_is_answered_between_the_events_around_it(world: World) -> None:
+    answers: list[Future[int]] = [Future(), Future()]
+    count = [Question(lambda engine: len(engine.signals), answer) for answer in answers]
+    world.take(count[0], world.bar(), count[1], world.bar())
+    assert [answer.result(0) for answer in answers] == [0, 1]
+
+
+def test_a_question_that_fails_is_the_askers_matter(world: World) -> None:
+    answer: Future[object] = Future()
+
+    def fail(_: Engine) -> object:
+        raise KeyError("nothing there")
+
+    world.take(Question(fail, answer), world.bar())
+    assert isinstance(answer.exception(0), KeyError)
+    assert len(world.orders()) == 1
+
+
+def test_entries_are_stopped_in_the_order_of_the_events(world: World) -> None:
+    world.take(world.bar(), EntriesStopped(UnixNanos(world.now), True, "doubt"), world.bar())
+    assert len(world.orders()) == 1
