@@ -20,6 +20,7 @@ from sos_actors.app.live_building import Onlookers, Wishes, built
 from sos_actors.app.live_place import Place, simulated_place, vendor_place
 from sos_actors.app.live_status import StatusSource, is_flat
 from sos_actors.app.live_system import TradingSystem, running
+from sos_actors.app.live_warming import warm_up
 from sos_actors.app.logs import Logs
 from sos_actors.app.metrics import Metrics
 from sos_actors.app.run_lock import Holder, RunLock
@@ -143,6 +144,8 @@ def run_live(
     ending = _Ending()
     with ExitStack() as stack:
         stack.enter_context(RunLock.take(config.paths.data_dir, Holder(os.getpid(), run, wall_time())))
+        told("compiled functions")
+        warm_up(config, texts, calendar)
         told("history")
         place = stack.enter_context(_place(config, request, source, calendar, run, progress))
         people = None if request.screen else sys.stderr

@@ -14,6 +14,7 @@ from sos_actors.app.live import LiveRequest, is_real_money, run_live, source_of
 from sos_actors.app.status_lines import rendered
 from sos_actors.app.terminal import wants_screen
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
+from sos_actors.cli.kernel_cache import kernels_are_cold
 from sos_actors.cli.progress import Progress
 from sos_actors.config import Config
 from sos_actors.errors import ConfigError, UsageError
@@ -57,11 +58,12 @@ def run(args: argparse.Namespace, config: Config) -> int:
     source_of(config, request)
     if is_real_money(config, request):
         _confirm(config, args.yes_real_money)
+    if kernels_are_cold():
+        print("sos: First run: compiling the engine, once; ten seconds to a minute.", file=sys.stderr)
     with Progress("Setting up", unit="steps") as progress:
         last = run_live(config, request, progress.reach, partial(progress.advance, 1))
     if last is not None:
-        for line in rendered(day_summary(last, WIDTH, str(args.config or "")), WIDTH, sys.stdout.isatty()):
-            print(line)
+        print(rendered(day_summary(last, WIDTH, str(args.config or "")), WIDTH, sys.stdout.isatty()))
     return 0
 
 

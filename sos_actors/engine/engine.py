@@ -60,7 +60,7 @@ _ROOM = 256
 
 
 class Engine:
-    """Steps through events; single-threaded, no clock of its own. ``followers`` and ``holdings`` are for looking at.
+    """Steps through events; single-threaded, no clock of its own. What is public is for looking at.
 
     Args:
         plan: what to follow.
@@ -82,7 +82,7 @@ class Engine:
         self._account.book["session"], self._account.book["next_id"] = -1, 1
         empty = np.empty(0, np.int64)
         numbers = np.array([self._instrument(number) for number in range(len(plan.symbols))], np.int64)
-        self._grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, numbers, empty, empty)
+        self.grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, numbers, empty, empty)
         self._keeper = PositionKeeper(self.holdings)
         self._picker = ContractPicker(plan, self.holdings, self._board, rules.contracts, with_bars=False)
         self._handlers: Mapping[type, Callable[..., list[Decision]]] = {
@@ -166,7 +166,7 @@ class Engine:
             return -1
         record = session_records([day], self._rules.calendar, self._rules.risk)
         self._days.append(day)
-        self._grounds = self._grounds._replace(sessions=np.concatenate([self._grounds.sessions, record]))
+        self.grounds = self.grounds._replace(sessions=np.concatenate([self.grounds.sessions, record]))
         return len(self._days) - 1
 
     def _on_bar(self, bar: BarClosed) -> list[Decision]:
@@ -195,9 +195,9 @@ class Engine:
         """``step`` of this event, with its slow part (``followers.prepare``) perhaps done before, on another thread."""
         number = self.followers.follow(event, prepared)
         self._picker.plan = self._plan
-        numbers = self._grounds.symbol_instrument
+        numbers = self.grounds.symbol_instrument
         if number == len(numbers):
-            self._grounds = self._grounds._replace(symbol_instrument=np.append(numbers, self._instrument(number)))
+            self.grounds = self.grounds._replace(symbol_instrument=np.append(numbers, self._instrument(number)))
         return []
 
     def _on_dropped(self, event: SymbolDropped) -> list[Decision]:
@@ -218,13 +218,13 @@ class Engine:
         if not self._days:
             return []
         self._make_room()
-        return self._keeper.on_order(self._account, update, self._grounds.sessions[-1])
+        return self._keeper.on_order(self._account, update, self.grounds.sessions[-1])
 
     def _on_timer(self, timer: TimerFired) -> list[Decision]:
         decisions: list[Decision] = []
         if self._days:
             valid = int(self._plan.limits["entry_valid_ns"][0])
-            decisions += self._keeper.on_time(self._account, timer.ts_event, self._grounds.sessions[-1], valid)
+            decisions += self._keeper.on_time(self._account, timer.ts_event, self.grounds.sessions[-1], valid)
         for signals in self.followers.on_time(int(timer.ts_event)):
             decisions += self._consider(signals)
         return decisions
@@ -266,7 +266,7 @@ class Engine:
             self._account.signals[i] = signal
             self._n_signals += 1
             decisions.append(self._formed(i))
-            if judge(self._account, self._grounds, i) == 0:
+            if judge(self._account, self.grounds, i) == 0:
                 decisions += self._enter(i)
             record = self._account.signals[i]
             outcome = Outcome(int(record["outcome"]))
@@ -285,9 +285,9 @@ class Engine:
 
     def _enter(self, i: int) -> list[Decision]:
         signal = self._account.signals[i]
-        if self._grounds.symbol_instrument[int(signal["symbol"])] >= 0:
+        if self.grounds.symbol_instrument[int(signal["symbol"])] >= 0:
             price = float(signal["entry"])
-            slot = enter_equity(self._account, self._grounds, self.holdings.instruments, i)
+            slot = enter_equity(self._account, self.grounds, self.holdings.instruments, i)
         else:
             choice = np.zeros(1, CHOICE)
             self._picker.pick(signal, self._days[int(signal["session"])], choice)
@@ -295,5 +295,5 @@ class Engine:
                 signal["outcome"], signal["reason"] = codes.SKIPPED, choice["reason"][0]
                 return []
             price = float(choice["price"][0])
-            slot = enter_option(self._account, self._grounds, self.holdings.instruments, i, choice)
+            slot = enter_option(self._account, self.grounds, self.holdings.instruments, i, choice)
         return self._keeper.sent(self._account, slot, price) if slot >= 0 else []

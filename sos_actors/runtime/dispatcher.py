@@ -140,7 +140,7 @@ class Dispatcher:
 
     def _serve(self, batch: Batch) -> None:
         begun = monotonic_ns()
-        self.stalls.note(begun, begun - batch.oldest_ns)
+        self.stalls.note(begun, begun - int(batch.published_ns.item(0)))
         self.batches += 1
         try:
             self._on_batch(batch)

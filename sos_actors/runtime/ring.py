@@ -280,7 +280,8 @@ class RingBuffer:
             if event is _TICK:
                 symbol, ts_event, price, _, _ = TICK.unpack_from(self._bytes, (start + number) * SLOT_BYTES + TICK_AT)
                 events[number] = Tick(ts_event, self._symbols[symbol], price)
-        batch = Batch(count, events, self._times[start:stop].copy())
+        times = self._times[start:stop].copy()
+        batch = Batch(count, events, times[:, 1], times[:, 0])
         self._gating = last
         if self._waiting:  # a producer counts itself before it looks whether there is room
             with self._lock:
@@ -293,4 +294,4 @@ class RingBuffer:
         while self._aside and len(taken) < most and self._aside[0].after <= self._gating:
             taken.append(self._aside.popleft())
         times = np.array([(one.received_ns, one.published_ns) for one in taken], np.int64)
-        return Batch(len(taken), [one.event for one in taken], times)
+        return Batch(len(taken), [one.event for one in taken], times[:, 1], times[:, 0])

@@ -54,24 +54,11 @@ class Batch:
     Attributes:
         n: how many.
         events: the objects; a tick is a ``Tick``.
-        times: int64 (n, 2), of each event ``received_ns`` and ``published_ns``.
+        published_ns: int64 (n,), ``monotonic_ns`` of the publication; of a conflated tick, the first one's.
+        received_ns: int64 (n,), ``monotonic_ns`` at which its cause reached the process; 0 where unknown.
     """
 
     n: int
     events: list[object]
-    times: NDArray[np.int64]
-
-    @property
-    def received_ns(self) -> NDArray[np.int64]:
-        """int64 (n,), ``monotonic_ns`` at which each event's cause reached the process; 0 where unknown."""
-        return self.times[:, 0]
-
-    @property
-    def published_ns(self) -> NDArray[np.int64]:
-        """int64 (n,), ``monotonic_ns`` of the publication; of a conflated tick, the first one's."""
-        return self.times[:, 1]
-
-    @property
-    def oldest_ns(self) -> int:
-        """``monotonic_ns`` of the first event's publication."""
-        return int(self.times.item(1))
+    published_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]

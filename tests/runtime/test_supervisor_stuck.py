@@ -220,9 +220,9 @@ def test_an_actor_with_an_inbox_of_its_own_is_supervised_too(home: Family) -> No
     assert child.tell("waits until there is somebody")
     root.start()
     assert child.ask("hello", 5.0) == "hello"
+    (actor,) = pykka.ActorRegistry.get_by_class(Plain)
     child.tell("die")
-    while pykka.ActorRegistry.get_by_class(Plain):
-        pass
+    assert actor.actor_stopped.wait(5.0)
     assert not child.tell("down")
     assert child.dead_letters == 1
     look(home, root, 2)

@@ -11,8 +11,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sos_actors.config.running import Orders
-from sos_actors.engine.execution.commands import Cancel, Intent, Output
+from sos_actors.engine.execution.attempts import AttemptState
+from sos_actors.engine.execution.commands import Cancel, Intent, Outcome, Output
 from sos_actors.engine.execution.desk import ExecutionDesk
+from sos_actors.engine.execution.policy import Fate
 from sos_actors.engine.execution.tags import is_ours, parse_tag
 from sos_actors.engine.execution.telling import note_told
 from sos_actors.engine.execution.terms import NameOf, TermsOf, slices
@@ -21,6 +23,8 @@ from sos_actors.engine.positions import ORDERS_EACH
 from sos_actors.messages.broker import BrokerFill, BrokerOrder, BrokerPosition
 from sos_actors.messages.trading import OrderUpdated, SubmitOrder
 from sos_actors.types import Side, UnixNanos
+
+_NOT_PLACED = frozenset((Fate.REFUSED, Fate.THROTTLED, Fate.LOCKED, Fate.UNSENT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,14 @@ class Journaled:
         cancelled: numbers of those it took back.
         intents: of everything that was sent or about to be.
         told: every update the engine was given.
+        outcomes: of requests, where they are known: what was refused then need not be searched now.
     """
 
     orders: Sequence[SubmitOrder]
     cancelled: Collection[int]
     intents: Sequence[Intent]
     told: Iterable[OrderUpdated]
+    outcomes: Iterable[Outcome] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ def _take_orders(desk: ExecutionDesk, journaled: Journaled) -> None:
     sent: dict[int, list[Intent]] = defaultdict(list)
     for intent in journaled.intents:
         sent[intent.order_id].append(intent)
+    refused = {each.tag for each in journaled.outcomes if each.what == "place" and each.fate in _NOT_PLACED}
     submits = {submit.order_id: submit for submit in journaled.orders}
     for order_id, intents in sent.items():
         if order_id not in submits:
@@ -123,7 +130,10 @@ def _take_orders(desk: ExecutionDesk, journaled: Journaled) -> None:
     for order_id, submit in submits.items():
         order = desk.ledger.add(submit, _pieces(desk, submit, sent[order_id]))
         for intent in sorted(sent[order_id], key=lambda each: (each.piece, each.attempt)):
-            desk.ledger.attempt(order, order.slices[intent.piece], intent).doubt()
+            attempt = desk.ledger.attempt(order, order.slices[intent.piece], intent)
+            attempt.doubt()
+            if attempt.tag in refused:
+                attempt.state = AttemptState.REFUSED
         order.withdrawn = order_id in journaled.cancelled
         _drop(order)
 
@@ -151,9 +161,9 @@ def _submit_of(intents: Sequence[Intent]) -> SubmitOrder:
 
 
 def _drop(order: WorkingOrder) -> None:
-    for piece in order.slices:
-        if order.withdrawn or (not order.is_exit and not piece.attempts):
-            piece.dropped = True
+    """Nothing more is sent of an entry, nor of what was taken back; what was sent before may still be there."""
+    if order.withdrawn or not order.is_exit:
+        order.drop_unsent()
 
 
 def _strangers(desk: ExecutionDesk, broker: AtBroker, now: UnixNanos) -> tuple[list[Output], list[Difference]]:

@@ -13,6 +13,7 @@ from sos_actors.engine.execution.commands import (
     Intent,
     LookUp,
     Modify,
+    Outcome,
     Output,
     Place,
     PollBook,
@@ -55,6 +56,7 @@ class Rig:
         self.desk, self.engine, self.exchange = new_desk(), SmallEngine(), FakeExchange()
         self.now = START
         self.intents: list[Intent] = []
+        self.outcomes: list[Outcome] = []
         self.lane: list[Command] = []
         self.to_desk: list[object] = []
         self.to_engine: list[OrderUpdated] = []
@@ -176,7 +178,9 @@ class Rig:
                 self.take(self.desk.placed(tag, order.order_id, self.when))
                 return
         fates = {"429": Fate.THROTTLED, "no": Fate.REFUSED, "locked": Fate.LOCKED}
-        self.take(self.desk.not_placed(tag, fates.get(draw, Fate.UNKNOWN), "said the exchange", self.when))
+        fate = fates.get(draw, Fate.UNKNOWN)
+        self.outcomes.append(Outcome(self.when, "place", tag, fate))
+        self.take(self.desk.not_placed(tag, fate, "said the exchange", self.when))
 
     def calm(self, steps: int = 600) -> None:
         """Nothing goes wrong any more, every position is left, everything that works is filled."""
@@ -194,6 +198,16 @@ class Rig:
             self.exchange_words()
             self.take(self.desk.on_time(self.when))
             self.check()
+            if self.is_quiet():
+                return
+
+    def is_quiet(self) -> bool:
+        """Whether nothing can happen any more, and everything was told."""
+        orders = self.exchange.orders.values()
+        told = sum(update.fill_quantity for update in self.engine.told)
+        busy = self.to_desk or self.to_engine or any(order.is_live or order.appears > self.now for order in orders)
+        closed = all(held.is_closed for held in self.engine.positions.values())
+        return not busy and self.desk.is_idle and closed and told == sum(order.filled for order in orders)
 
     def lose(self) -> None:
         """Whoever carried out the commands is replaced; what it had begun is not answered."""
@@ -222,7 +236,7 @@ class Rig:
         self.now += NANOS_PER_SECOND
         self.exchange.match(self.rng, LOT, 0.5)
         self.now += NANOS_PER_SECOND
-        journaled = Journaled(self.engine.submits, self.engine.cancelled, self.intents, self.engine.told)
+        journaled = Journaled(self.engine.submits, self.engine.cancelled, self.intents, self.engine.told, self.outcomes)
         rows = self.exchange.book(self.now)
         net = sum(int(row.side) * row.filled for row in rows)
         positions = [BrokerPosition(KEY, "I", net, None, None, None, None)]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from sos_actors.config.running import Orders
-from sos_actors.engine.execution.commands import Cancel, LookUp, Place
+from sos_actors.engine.execution.commands import Cancel, LookUp, Outcome, Place
+from sos_actors.engine.execution.policy import Fate
 from sos_actors.engine.execution.resume import AtBroker, Journaled, Resumed, resume
 from sos_actors.engine.positions import order_of
 from sos_actors.messages.broker import BrokerOrder, BrokerPosition
@@ -181,3 +182,25 @@ def test_half_sold_orphans_are_not_sold_twice(before: Before) -> None:
     after = Played(second.desk, before.now)
     places = of([*second.outputs, *after.wait(3.0)], Place)
     assert [place.intent.request.quantity for place in places] == [LOT]
+
+
+def test_what_was_refused_before_the_crash_is_not_searched(before: Before) -> None:
+    entry = before.bought()
+    [place] = of(before.leave(), Place)
+    outcome = Outcome(before.when, "place", place.intent.request.tag, Fate.REFUSED)
+    journaled = replace(before.journaled(), outcomes=[outcome])
+    row = before.row(entry, "complete", LOT, 100.0)
+    broker = AtBroker([row], (), [BrokerPosition(KEY, "I", LOT, None, 100.0, None, None)], before.when)
+    resumed = resume(Orders(), NONCE, terms_of, name_of, journaled, broker, before.when)
+    assert of(resumed.outputs, LookUp) == []
+    [again] = of(resumed.outputs, Place)
+    assert (again.intent.order_id, again.intent.attempt) == (EXIT, 1)
+
+
+def test_an_entry_that_was_not_placed_before_the_crash_is_not_sent_after_it(before: Before) -> None:
+    [place] = of(before.enter(), Place)
+    outcome = Outcome(before.when, "place", place.intent.request.tag, Fate.THROTTLED)
+    journaled = replace(before.journaled(), outcomes=[outcome])
+    resumed = resume(Orders(), NONCE, terms_of, name_of, journaled, AtBroker([], (), [], before.when), before.when)
+    assert told(resumed) == [(ENTRY, REJECTED, 0)]
+    assert of(Played(resumed.desk, before.now).wait(10.0), Place) == []
