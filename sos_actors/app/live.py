@@ -35,7 +35,7 @@ from sos_actors.messages.market import Sentiment
 from sos_actors.messages.signals import EntryRefused, SignalFormed
 from sos_actors.messages.status import RunStatus, SystemStatus
 from sos_actors.messages.trading import PositionClosed, PositionOpened
-from sos_actors.runtime.clock import wall_time
+from sos_actors.runtime.clock import monotonic_ns, wall_time
 from sos_actors.runtime.trading_gate import Rung
 from sos_actors.simulator.moments import moment_of
 from sos_actors.types import NANOS_PER_SECOND, Segment
@@ -44,6 +44,8 @@ _log = logging.getLogger(__name__)
 AFTER_CLOSE_S = 60.0
 """Market seconds after the last close for the last bars, exits and records."""
 LOOK_S = 0.2
+CLOSING_S = 30.0
+"""Real seconds for closing what is held when the run ends by the clock."""
 FLAT_ONLY = "flat"
 
 
@@ -186,12 +188,25 @@ def _traded(
         while not ending.asked.wait(LOOK_S):
             if place.clock() >= end:
                 ending.reason = "the session is over" if request.until is None else f"it is {request.until:%H:%M}"
+                _close_what_is_held(system, source, ending)
                 break
             if system.flat_reason and not source.flat_confirmed:
                 _confirm_flat(system, source, switch)
         _log.info("The run ends: %s.", ending.reason)
         writer.write()
     return writer.latest
+
+
+def _close_what_is_held(system: TradingSystem, source: StatusSource, ending: _Ending) -> None:
+    """At the end of the run nothing is left unguarded, if that can be helped."""
+    deadline = monotonic_ns() + int(CLOSING_S * NANOS_PER_SECOND)
+    while not source.flat_confirmed and monotonic_ns() < deadline:
+        with suppress(SosError):
+            source.flat_confirmed = is_flat(system)
+        if not source.flat_confirmed and not system.flat_reason:
+            system.flatten(f"The run ends: {ending.reason}.")
+        if ending.asked.wait(LOOK_S) and ending.hurry:
+            break
 
 
 def _confirm_flat(system: TradingSystem, source: StatusSource, switch: KillSwitch) -> None:

@@ -145,7 +145,7 @@ class Market:
                 mailbox=mailbox,
             )  # fmt: skip
 
-        self.refs["store"] = group.add(ChildSpec("store", start))
+        self.refs["store"] = group.add(ChildSpec("store", start), wait=False)
 
     def begin_backfill(self, group: Supervisor) -> None:
         """Who brings histories; asked by the patterns as they start."""
@@ -158,7 +158,7 @@ class Market:
                 queue=self.backfill_queue, mailbox=mailbox,
             )  # fmt: skip
 
-        self.refs["backfill"] = group.add(ChildSpec("backfill", start))
+        self.refs["backfill"] = group.add(ChildSpec("backfill", start), wait=False)
         for index in self.instruments.indices:
             self.refs["backfill"].tell(OiWanted(index.symbol))
 
@@ -172,7 +172,7 @@ class Market:
                 key_of=self.instruments.key_of, timers=machine.timers, bar_grace_s=self.bar_grace_s,
             )  # fmt: skip
 
-        self.refs["feed"] = group.add(ChildSpec("feed", start, stop_within_s=3.0))
+        self.refs["feed"] = group.add(ChildSpec("feed", start, stop_within_s=3.0), wait=False)
 
     def begin_looking(self, group: Supervisor) -> None:
         """Mood and screener."""
@@ -187,7 +187,7 @@ class Market:
                 machine.clock, spot=self.spot, expiry_close=self._expiry_close, is_open=is_open, mailbox=mailbox,
             )  # fmt: skip
 
-        self.refs["mood"] = group.add(ChildSpec("mood", start_mood))
+        self.refs["mood"] = group.add(ChildSpec("mood", start_mood), wait=False)
         if config.trading.max_stocks == 0:
             return
         settings = ScreenerSettings(config.screener.period_s)
@@ -199,7 +199,7 @@ class Market:
                 machine.timers, machine.clock, ours=self._followed_prices, is_open=is_open, mailbox=mailbox,
             )  # fmt: skip
 
-        self.refs["screener"] = group.add(ChildSpec("screener", start_screener))
+        self.refs["screener"] = group.add(ChildSpec("screener", start_screener), wait=False)
 
     def spot(self, symbol: str) -> float:
         """Our last price of a symbol; NaN unknown."""

@@ -14,16 +14,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from sos_actors.actors.describing import Describe
 from sos_actors.actors.funnel import Funnel
 from sos_actors.actors.order_words import Flatten
 from sos_actors.app.live_bridge import BridgePart
 from sos_actors.app.live_machine import Machine
 from sos_actors.app.live_market import Market
+from sos_actors.app.live_positions import EVERY_S as POSITIONS_S
+from sos_actors.app.live_positions import PositionWatch
+from sos_actors.app.live_reconcile import holdings
 from sos_actors.app.live_trading import Trading
 from sos_actors.config import Runtime
 from sos_actors.errors import ActorTimeoutError, JournalError, SosError
 from sos_actors.messages.market import TimerFired
 from sos_actors.messages.records import ActorEvent
+from sos_actors.messages.trading import PositionCorrected
 from sos_actors.runtime.group import Rules
 from sos_actors.runtime.supervision import Backoff, ChildChanged, ChildState, Intensity, Strategy
 from sos_actors.runtime.supervisor import Supervisor
@@ -125,8 +130,26 @@ class TradingSystem:
         machine, sync = self.machine, self.trading.journal.writer.sync
         machine.timers.every(TIMER_S, self._tick, aligned=True, name="minute")
         machine.timers.every(SETTLE_S, self._soon(self._settle), name="settle")
+        watch = self._position_watch()
+        machine.real_timers.every(POSITIONS_S, self._soon(watch.look), name="positions")
         machine.real_timers.every(SYNC_S, partial(_quietly, sync), name="journal")
         machine.real_timers.every(REAP_S, self._soon(self.bridge.reap), name="sessions")
+
+    def _position_watch(self) -> PositionWatch:
+        machine, trading = self.machine, self.trading
+
+        def tell(correction: PositionCorrected) -> None:
+            machine.sink.publish(correction)
+            trading.refs["orders"].tell(correction)
+
+        def is_busy() -> bool:
+            told = trading.refs["orders"].ask(Describe(), self.runtime.ask_timeout_s)
+            return bool(told["working"])
+
+        return PositionWatch(
+            trading.broker.positions, lambda: machine.ask(holdings), is_busy, tell, machine.clock, trading.instruments,
+            trading.last_price,
+        )  # fmt: skip
 
     def _tick(self) -> None:
         """The engine's time lags by what bars may take, so that it never closes one whose last minute is on its way."""

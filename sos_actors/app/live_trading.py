@@ -103,7 +103,7 @@ class Trading:
                 last_price=self.last_price, tick_s=0.1 * machine.clock.speed, mailbox=mailbox,
             )  # fmt: skip
 
-        self.refs["orders"] = group.add(ChildSpec("orders", start))
+        self.refs["orders"] = group.add(ChildSpec("orders", start), wait=False)
 
     def begin_patterns(self, group: Supervisor) -> None:
         """The indices' patterns; entries wait for their histories."""
@@ -122,7 +122,7 @@ class Trading:
             return PatternStateMachine.start(machine.ring, self.desk, followed, self._want_past, machine.clock)
 
         assert self.patterns is not None
-        self.refs[followed.symbol] = self.patterns.add(ChildSpec(f"pattern {followed.short_name}", start))
+        self.refs[followed.symbol] = self.patterns.add(ChildSpec(f"pattern {followed.short_name}", start), wait=False)
 
     def end_pattern(self, symbol: str) -> None:
         """Follow it no more; on a thread of its own, for stopping an actor takes its time."""

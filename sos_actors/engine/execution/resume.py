@@ -104,8 +104,8 @@ def resume(
         order = desk.ledger.orders.get(update.order_id)
         if order is not None:
             note_told(order, update)
+            desk.ledger.account_of(order).note_closed()  # after each: what closed a position once did so for good
     for account in desk.ledger.accounts():
-        account.note_closed()
         account.closed = account.closed or any(is_own(order.order_id) for order in account.orders)
     for position in broker.positions:
         symbol = name_of(position.instrument_key)

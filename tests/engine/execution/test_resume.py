@@ -117,6 +117,23 @@ def test_an_entry_told_as_over_that_filled_after_all_is_sold(before: Before) -> 
     assert (own.intent.request.side, own.intent.request.quantity) == (Side.SELL, LOT)
 
 
+def test_a_late_fill_that_was_told_before_the_crash_is_still_an_orphan(before: Before) -> None:
+    [place] = of(before.enter(), Place)
+    before.ack(place)
+    before.seen(place, "cancelled")
+    before.seen(place, "complete", LOT, 100.0)
+    assert before.told(ENTRY) == [(REJECTED, 0, 0.0), (FILLED, LOT, 100.0)]
+    journaled = before.journaled()
+    journaled = replace(journaled, intents=[place.intent])  # the crash came before the intent of the sale
+    broker = AtBroker(
+        [before.row(place, "complete", LOT, 100.0)], (), [BrokerPosition(KEY, "I", LOT, None, 100.0, None, None)],
+        before.when,
+    )  # fmt: skip
+    resumed = resume(Orders(), NONCE, terms_of, name_of, journaled, broker, before.when)
+    [own] = of(resumed.outputs, Place)
+    assert (own.intent.request.side, own.intent.request.quantity) == (Side.SELL, LOT)
+
+
 def test_what_the_desk_had_begun_to_sell_by_itself_is_gone_on_with(before: Before) -> None:
     entry = before.bought()
     [own] = of(before.take(before.desk.flatten(before.when)), Place)
