@@ -231,7 +231,6 @@ class MarketFeed(Protocol):
 
     def retry_now(self) -> None:
         """There is a new token: do not wait out the pause after a refusal."""
-        ...
 
 
 class EventSink(Protocol):
@@ -257,6 +256,9 @@ class OrderStream(Protocol):
     def stop(self, timeout_s: float = 5.0) -> bool:
         """Disconnect and end the thread; whether it ended in time."""
         ...
+
+    def retry_now(self) -> None:
+        """There is a new token: do not wait out the pause after a refusal."""
 
 
 class Recorder(Protocol):

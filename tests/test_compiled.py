@@ -8,18 +8,32 @@ from typing import Any
 import numba
 import pytest
 
-from sos_actors.compiled import compiled
+from sos_actors.compiled import brief, compiled
 
 
 def _halved(x: float) -> float:
     return x / 2.0
 
 
-def test_a_compiled_function_computes_the_same() -> None:
-    assert compiled(_halved)(3.0) == _halved(3.0)
+BOTH = pytest.mark.parametrize("compile_", [compiled, brief])
 
 
-def test_a_machine_without_a_writable_cache_still_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+def test_a_compiled_function_computes_the_same(compile_: Callable[[Any], Any]) -> None:
+    assert compile_(_halved)(3.0) == _halved(3.0)
+
+
+def test_only_what_is_brief_keeps_other_threads_waiting() -> None:
+    compiled_one: Any = compiled(_halved)
+    brief_one: Any = brief(_halved)
+    assert compiled_one.targetoptions["nogil"]
+    assert not brief_one.targetoptions.get("nogil", False)
+
+
+@BOTH
+def test_a_machine_without_a_writable_cache_still_compiles(
+    compile_: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = numba.njit
 
     def without_cache(**options: Any) -> Callable[..., Any]:
@@ -29,4 +43,4 @@ def test_a_machine_without_a_writable_cache_still_compiles(monkeypatch: pytest.M
         return lambda function: decorator(function)
 
     monkeypatch.setattr(numba, "njit", without_cache)
-    assert compiled(_halved)(3.0) == 1.5
+    assert compile_(_halved)(3.0) == 1.5

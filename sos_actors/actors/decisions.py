@@ -11,14 +11,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-
 from sos_actors.engine.engine import Engine, Event
 from sos_actors.engine.following import SymbolFollowed
 from sos_actors.engine.positions import Decision
 from sos_actors.engine.recording import encode_decision, encode_document, encode_event
 from sos_actors.engine.watching import Warmth
 from sos_actors.errors import JournalError
+from sos_actors.messages.market import BarClosed
 from sos_actors.messages.trading import OrderStatus, OrderUpdated, Purpose, SubmitOrder
 from sos_actors.runtime.clock import monotonic_ns
 from sos_actors.runtime.dispatcher import Batch
@@ -27,7 +26,8 @@ from sos_actors.runtime.journal_records import RecordKind
 from sos_actors.types import NANOS_PER_SECOND
 
 _log = logging.getLogger(__name__)
-_FLUSH_NS = NANOS_PER_SECOND // 10
+_FLUSH_NS, _FLUSH_AT_LAST_NS = NANOS_PER_SECOND // 10, NANOS_PER_SECOND
+"""How old what is not flushed may become: when there is nothing else to do, and in any case."""
 T = TypeVar("T")
 
 
@@ -103,60 +103,102 @@ class DecisionDesk:
         return self._n_events
 
     def on_batch(self, batch: Batch) -> None:
-        """Decide a batch; actors that live on this thread get their turn in between."""
-        causes = np.where(batch.received_ns > 0, batch.received_ns, batch.published_ns).tolist()
-        run: list[Event] = []
-        first = 0
+        """Decide a batch; actors that live on this thread get their turn in between.
+
+        Raises:
+            Exception: what was decided was not passed on; raised when the whole batch has been decided.
+        """
+        run: list[BarClosed] = []
+        failure: Exception | None = None
         for number, event in enumerate(batch.events):
-            if isinstance(event, Delivery | Question):
-                self._decide(run, causes[first:number])
-                run, first = [], number + 1
-                if isinstance(event, Delivery):
-                    event.run()
-                else:
-                    self._reply(event)
-            else:
-                run.append(event)  # type: ignore[arg-type]  # whatever else is published is an event of the engine's
-        self._decide(run, causes[first:])
+            if isinstance(event, BarClosed):
+                run.append(event)
+                continue
+            if run:
+                failure = self._decide_bars(run, batch, number - len(run)) or failure
+                run = []
+            if isinstance(event, Delivery):
+                event.run()
+            elif isinstance(event, Question):
+                self._reply(event)
+            else:  # whatever else is published is an event of the engine's
+                failure = self._decide(event, batch, number) or failure  # type: ignore[arg-type]
+        if run:
+            failure = self._decide_bars(run, batch, batch.n - len(run)) or failure
+        if monotonic_ns() - self._flushed_ns > _FLUSH_AT_LAST_NS:
+            self._flush()
+        if failure is not None:
+            raise failure
+
+    def on_idle(self) -> None:
+        """Nobody waits: hand the journal to the operating system, now and then."""
         if monotonic_ns() - self._flushed_ns > _FLUSH_NS:
             self._flush()
 
     def follow(self, event: SymbolFollowed, prepared: Warmth, encoded: bytes) -> None:
         """Follow a symbol whose past was stepped and encoded on another thread."""
+        try:
+            self.engine.follow(event, prepared)
+        except Exception as error:  # as of any event: the journal must not keep what the engine cannot take
+            _log.exception("The engine failed to follow %s; it is made anew.", event.followed.symbol)
+            self._step_without_poison([event], error)
         self._journal.append(RecordKind.EVENT, encoded)
         self._n_events += 1
-        self.engine.follow(event, prepared)
-        self._hearers.followed(event.followed.symbol, prepared.last_open)
+        if self._n_events not in self._skipped:
+            self._hearers.followed(event.followed.symbol, prepared.last_open)
 
     def apply(self, event: Event) -> None:
         """Decide one event now."""
-        self._decide([event], [monotonic_ns()])
+        if (failure := self._decide(event)) is not None:
+            raise failure
 
-    def _decide(self, events: Sequence[Event], causes: Sequence[int]) -> None:
-        if not events:
-            return
-        decisions: list[tuple[Decision, int]] = []
-        for event, decided, cause in zip(events, self._step(events), causes, strict=True):
-            self._journal.append(RecordKind.EVENT, encode_event(event))
+    def _decide(self, event: Event, batch: Batch | None = None, number: int = 0) -> Exception | None:
+        """Decide one event, of which is done what is to be done before the next one of its batch is looked at."""
+        try:
+            decided = self.engine.step(event)
+        except Exception as error:  # a poison event must not end the day
+            _log.exception("The engine failed on an event; it is made anew from the journal.")
+            decided = self._step_without_poison([event], error)[0]
+        self._journal.append(RecordKind.EVENT, encode_event(event))
+        self._n_events += 1
+        failure = None
+        if decided:
             for decision in decided:
                 self._journal.append(RecordKind.DECISION, encode_decision(decision))
-                decisions.append((decision, cause))
-        self._n_events += len(events)
-        self._act(decisions)
+            cause = batch.cause_ns(number) if batch is not None else monotonic_ns()
+            failure = self._act([(decision, cause) for decision in decided])
+        if batch is not None:
+            batch.done(number, monotonic_ns())
+        return failure
 
-    def _act(self, decisions: list[tuple[Decision, int]]) -> None:
+    def _decide_bars(self, bars: Sequence[BarClosed], batch: Batch, first: int) -> Exception | None:
+        """Bars that follow one another are matched together; the first is number ``first`` of its batch."""
+        decisions: list[tuple[Decision, int]] = []
+        for number, (bar, decided) in enumerate(zip(bars, self._step(bars), strict=True), first):
+            self._journal.append(RecordKind.EVENT, encode_event(bar))
+            for decision in decided:
+                self._journal.append(RecordKind.DECISION, encode_decision(decision))
+                decisions.append((decision, batch.cause_ns(number)))
+        self._n_events += len(bars)
+        return self._act(decisions) if decisions else None
+
+    def _act(self, decisions: list[tuple[Decision, int]]) -> Exception | None:
         """What caused a decision, and the decision, are in the journal before anything comes of it.
 
-        Without a journal nothing is entered; exits outlive that.
+        Without a journal nothing is entered; exits outlive that. Returns why something was not passed on.
         """
-        if not decisions:
-            return
         journaled = self._flush()
+        failure: Exception | None = None
         for decision, cause in decisions:
-            if journaled or not (isinstance(decision, SubmitOrder) and decision.purpose is Purpose.ENTRY):
-                self._hearers.decided(decision, cause)
-            else:
-                self._hearers.rejected(OrderUpdated(decision.ts_event, decision.order_id, OrderStatus.REJECTED))
+            try:
+                if journaled or not (isinstance(decision, SubmitOrder) and decision.purpose is Purpose.ENTRY):
+                    self._hearers.decided(decision, cause)
+                else:
+                    self._hearers.rejected(OrderUpdated(decision.ts_event, decision.order_id, OrderStatus.REJECTED))
+            except Exception as error:  # what follows may be an exit: it goes out whatever became of this one
+                _log.exception("What was decided was not passed on: %s", decision)
+                failure = failure or error
+        return failure
 
     def _flush(self) -> bool:
         self._flushed_ns = monotonic_ns()
@@ -180,7 +222,7 @@ class DecisionDesk:
         except Exception as error:  # the asker's own function failed: that is the asker's matter
             question.answer.set_exception(error)
 
-    def _step(self, events: Sequence[Event]) -> list[list[Decision]]:
+    def _step(self, events: Sequence[BarClosed]) -> list[list[Decision]]:
         try:
             return self.engine.step_batch(events)
         except Exception as error:  # a poison event must not end the day

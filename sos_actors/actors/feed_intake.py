@@ -56,9 +56,12 @@ class FeedIntake:
         self._lock = threading.Lock()
         self._symbols: Mapping[str, str] = {}
         self._ticked: frozenset[str] = frozenset()
+        self._told: list[tuple[str, int, float]] = []  # a frame's ticks: published together, the consumer wakes once
         self._last: dict[str, LastPrice] = {}
         self._verdict: Verdict | None = None
         self._voice: _Voice | None = None
+        self.frames = 0
+        """How many have come with prices."""
         self.feed: MarketFeed | None = None
         """The feed that is listened to; a successor of its actor ends it when the actor could not."""
 
@@ -133,6 +136,7 @@ class FeedIntake:
         received_ns = monotonic_ns()
         if voice is not self._voice:
             return
+        self.frames += 1
         if self._also is not None:
             self._also.on_quotes(received, quotes)
         with self._lock:
@@ -140,10 +144,12 @@ class FeedIntake:
                 symbol = self._symbols.get(quote.instrument_key)
                 if symbol is None:
                     continue
-                self._price(symbol, quote, received, received_ns)
+                self._price(symbol, quote, received)
                 found = self._builder.on_quote(symbol, quote, received)
                 if found is not NOTHING:
+                    self._publish_ticks(received_ns)
                     self._deliver(found, received_ns)
+            self._publish_ticks(received_ns)
         if self._verdict is not None:
             self.judge(received)
 
@@ -171,7 +177,7 @@ class FeedIntake:
                 self._builder.interrupted()
         self.judge(at)
 
-    def _price(self, symbol: str, quote: Quote, received: UnixNanos, received_ns: int) -> None:
+    def _price(self, symbol: str, quote: Quote, received: UnixNanos) -> None:
         """A newer trade: the last price, and a tick where it is wanted."""
         price, traded = quote.ltp, quote.ltt
         last = self._last.get(symbol)
@@ -182,6 +188,11 @@ class FeedIntake:
         self._last[symbol] = LastPrice(price, received, traded)
         self._health.on_move(symbol, received)
         if self._all_ticks or symbol in self._ticked:
+            self._told.append((symbol, traded, price))
+
+    def _publish_ticks(self, received_ns: int) -> None:
+        told, self._told = self._told, []
+        for symbol, traded, price in told:
             self._sink.tick(symbol, traded, price, received_ns)
 
     def _deliver(self, found: Minutes, received_ns: int) -> None:

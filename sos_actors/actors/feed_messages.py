@@ -42,7 +42,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """There is a new token: connect again at once."""
+    """There is a new token: connect again at once. The order actor is told the same for its stream."""
 
 
 @dataclass(frozen=True, slots=True)

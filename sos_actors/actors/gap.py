@@ -15,11 +15,16 @@ def missed_bars(symbol: str, bars: BarSeries, since: int, last: int) -> list[Bar
         symbol: canonical.
         bars: today's, oldest first.
         since: the open of the last bar the engine had when the gap was found, UnixNanos.
-        last: of the last it has now.
+        last: of the last it has now; -1 where it keeps none, as of contracts.
     """
     if ((bars.ts > since) & (bars.ts < last)).any():
         return None
-    return [_closed(symbol, bars, row) for row in (bars.ts > last).nonzero()[0].tolist()]
+    return closed_bars(symbol, bars, since if last < 0 else last)
+
+
+def closed_bars(symbol: str, bars: BarSeries, after: int) -> list[BarClosed]:
+    """The bars of a symbol that opened later than ``after`` (UnixNanos), as events, oldest first."""
+    return [_closed(symbol, bars, row) for row in (bars.ts > after).nonzero()[0].tolist()]
 
 
 def _closed(symbol: str, bars: BarSeries, row: int) -> BarClosed:

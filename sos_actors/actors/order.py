@@ -14,6 +14,7 @@ from typing import Any
 import pykka
 
 from sos_actors.actors.describing import Describe
+from sos_actors.actors.feed_messages import NewToken
 from sos_actors.actors.order_lanes import OrderLanes
 from sos_actors.actors.order_records import OrderRecorder
 from sos_actors.actors.order_table import heard
@@ -22,7 +23,7 @@ from sos_actors.engine.execution.commands import Cancel, Cleared, Modify, Need, 
 from sos_actors.engine.execution.desk import ExecutionDesk
 from sos_actors.messages.feed import FeedState
 from sos_actors.messages.records import OrderRecord
-from sos_actors.messages.trading import OrderUpdated, SubmitOrder
+from sos_actors.messages.trading import OrderStatus, OrderUpdated, SubmitOrder
 from sos_actors.ports import OrderStream
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.clock import Clock
@@ -79,8 +80,8 @@ class OrderActor(Actor):
 
     def on_start(self) -> None:
         """Take up the desk where it stands, hear the stream, and look at what is due again and again."""
-        in_hand = self._lanes.discard()
         self._desk, outputs = self._begin()
+        in_hand = self._lanes.discard()
         fresh = {output.intent.request.tag for output in outputs if isinstance(output, Place)}
         fresh |= {output.tag for output in outputs if isinstance(output, Modify | Cancel)}
         self._follow(outputs + self._desk.doubt(in_hand | fresh, self._clock()))
@@ -104,11 +105,18 @@ class OrderActor(Actor):
         """Pass it to the desk and do what it says."""
         if isinstance(message, Describe):
             return self._describe()
+        if isinstance(message, NewToken):
+            return self._stream.retry_now() if self._stream is not None else None
         self._looking = self._looking and not isinstance(message, Look)
         for symbol in self._desk.symbols | ({message.symbol} if isinstance(message, SubmitOrder) else set()):
             if (price := self._last_price(symbol)) is not None:
                 self._desk.last_price(symbol, price)
-        outputs = heard(self._desk, message, self._clock())
+        try:
+            outputs = heard(self._desk, message, self._clock())
+        except Exception:
+            if isinstance(message, SubmitOrder) and message.order_id not in self._desk.ledger.orders:
+                self._hearers.publish(OrderUpdated(self._clock(), message.order_id, OrderStatus.REJECTED))
+            raise
         if outputs is None:
             return super().on_receive(message)
         self._follow(outputs)
@@ -124,7 +132,7 @@ class OrderActor(Actor):
                     self._hearers.hold(output.key, _RUNGS[output.need], output.text)
             elif isinstance(output, Cleared):
                 self._hearers.release(output.key)
-            else:
+            elif not self.is_given_up:  # else a successor has put in doubt what was not sent
                 self._lanes.carry_out(output)
         for record in self._recorder.changes(self._desk):
             self._hearers.record(record)

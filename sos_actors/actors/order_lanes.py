@@ -18,7 +18,8 @@ from sos_actors.engine.execution.policy import Fate
 from sos_actors.errors import SosError, VendorError
 from sos_actors.messages.trading import Purpose
 from sos_actors.ports import Broker
-from sos_actors.runtime.clock import Clock
+from sos_actors.runtime.clock import Clock, monotonic_ns
+from sos_actors.types import NANOS_PER_SECOND
 
 log = logging.getLogger(__name__)
 ENTRIES, EXITS, READING = "entries", "exits", "reading"
@@ -75,9 +76,10 @@ class OrderLanes:
         with self._ready:
             self._stopped = True
             self._ready.notify_all()
+        deadline = monotonic_ns() + int(timeout_s * NANOS_PER_SECOND)
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(timeout_s / len(self._threads))
+                thread.join(max(0.0, (deadline - monotonic_ns()) / NANOS_PER_SECOND))
         return not any(thread.is_alive() for thread in self._threads)
 
     def carry_out(self, command: Command) -> None:

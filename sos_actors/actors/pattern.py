@@ -75,7 +75,11 @@ class PatternStateMachine(ReportsExit, HostedActor):
     def on_receive(self, message: Any) -> Any:
         """``PastReady`` begins; ``PhasesAsked`` is answered with a list of ``PhaseSeen``."""
         if isinstance(message, PastReady):
-            self._desk.follow(message.event, message.prepared, message.encoded)
+            watch = self._desk.engine.followers.watch_of(self._followed.symbol)
+            if watch is not None and 0 <= message.prepared.last_open < watch.last_open:
+                self._want_past(self._followed.symbol)  # a bar has closed since it was read, and would be lost
+            else:
+                self._desk.follow(message.event, message.prepared, message.encoded)
             return None
         if isinstance(message, PhasesAsked):
             return phases_in(self._desk.engine, self._followed.symbol)

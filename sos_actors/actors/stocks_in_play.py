@@ -36,6 +36,11 @@ class StocksInPlay:
         return tuple(self._followed)
 
     @property
+    def standing(self) -> tuple[ScreenerAlert, ...]:
+        """The alerts that brought those that are followed."""
+        return tuple(self._followed.values())
+
+    @property
     def waiting(self) -> tuple[str, ...]:
         """Those in play beyond the limit, in the order in which their turn comes."""
         return tuple(self._waiting)

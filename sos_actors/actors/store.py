@@ -102,7 +102,7 @@ class StoreActor(Actor):
         except (StoreError, OSError) as error:
             self._failed(error)
             return False
-        self._queue.written(len(facts))
+        self._queue.written(facts)
         self._written += len(facts)
         if self._trouble:
             log.info("The store can be written again; %d facts still wait.", len(self._queue))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from threading import Lock
 
 from sos_actors.messages.records import Fact
 from sos_actors.messages.snapshots import OptionChain
@@ -36,7 +37,7 @@ class StoreCounts:
 
 
 class StoreQueue:
-    """Facts in the order in which they came. Used by one thread at a time.
+    """Facts in the order in which they came. Thread-safe: an actor that hung may wake up beside its successor.
 
     Beyond ``most`` the oldest option chain is dropped, for chains are the bulk; when there is none, the oldest fact.
 
@@ -47,6 +48,7 @@ class StoreQueue:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._facts: deque[Fact] = deque()
+        self._lock = Lock()
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -54,17 +56,21 @@ class StoreQueue:
 
     def add(self, fact: Fact) -> None:
         """One more."""
-        self._facts.append(fact)
-        if len(self._facts) > self._most:
-            self.dropped += 1
-            chain = next((place for place, one in enumerate(self._facts) if isinstance(one, OptionChain)), 0)
-            del self._facts[chain]
+        with self._lock:
+            self._facts.append(fact)
+            if len(self._facts) > self._most:
+                self.dropped += 1
+                chain = next((place for place, one in enumerate(self._facts) if isinstance(one, OptionChain)), 0)
+                del self._facts[chain]
 
     def first(self, most: int) -> list[Fact]:
         """The oldest, so many; they stay."""
-        return [self._facts[place] for place in range(min(most, len(self._facts)))]
+        with self._lock:
+            return [self._facts[place] for place in range(min(most, len(self._facts)))]
 
-    def written(self, count: int) -> None:
-        """The oldest, so many, are no longer needed."""
-        for _ in range(count):
-            self._facts.popleft()
+    def written(self, facts: list[Fact]) -> None:
+        """These, as ``first`` gave them, are no longer needed; those that another writer took meanwhile are gone."""
+        with self._lock:
+            for fact in facts:
+                if self._facts and self._facts[0] is fact:
+                    self._facts.popleft()

@@ -8,8 +8,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from sos_actors.app.fitting import printable
 from sos_actors.app.headline import OUTCOME_WORDS, format_day, plural
 from sos_actors.app.rupees import format_count, format_inr
+from sos_actors.app.seeing import is_gone_with_its_run
 from sos_actors.app.status_head import all_actors, badge
 from sos_actors.app.status_lines import (
     Line,
@@ -29,13 +31,12 @@ from sos_actors.messages.status import SystemStatus
 WIDE = 100
 
 
-def day_summary(status: SystemStatus, width: int, config_file: str = "") -> list[Line]:
+def day_summary(status: SystemStatus, width: int) -> list[Line]:
     """The summary of a run.
 
     Args:
         status: the last one.
         width: columns of the terminal.
-        config_file: what was given with ``--config``; the commands to type next repeat it.
 
     Returns:
         Lines; `status_lines.rendered` cuts them to the width.
@@ -46,7 +47,6 @@ def day_summary(status: SystemStatus, width: int, config_file: str = "") -> list
         _trades(status, width),
         _signals(status),
         _machinery(status, width),
-        _next(status, config_file),
     ]
     return [one for part in parts if part for one in (*part, line())][:-1]
 
@@ -79,7 +79,9 @@ def _held(status: SystemStatus) -> list[Line]:
         f"{short_name_of(one.symbol)}: {one.side} {one.quantity} at {figure(one.entry)}" for one in status.positions
     ]
     orders = [f"{short_name_of(one.symbol)}: {one.purpose} order, {one.state}" for one in status.orders]
-    return [line(Piece("STILL HELD, and nobody guards it:", Tone.BAD)), *(line(f"  {text}") for text in held + orders)]
+    gone = is_gone_with_its_run(status)
+    told = "Still held; gone with the simulated market:" if gone else "STILL HELD, and nobody guards it:"
+    return [line(Piece(told, Tone.BAD)), *(line(f"  {text}") for text in held + orders)]
 
 
 def _trades(status: SystemStatus, width: int) -> list[Line]:
@@ -124,13 +126,21 @@ def _machinery(status: SystemStatus, width: int) -> list[Line]:
     return lines
 
 
-def _next(status: SystemStatus, config_file: str) -> list[Line]:
-    journal = status.kept.journal
+def what_next(status: SystemStatus, config_file: str = "") -> list[str]:
+    """Where the journal is and what to type next: lines that are to be copied, so never cut.
+
+    Args:
+        status: the last one.
+        config_file: what was given with ``--config``; the commands repeat it.
+    """
+    journal = printable(status.kept.journal)
     if not journal:
         return []
-    flag = f" --config {shlex.quote(config_file)}" if config_file else ""
+    sos = f"sos --config {shlex.quote(printable(config_file))}" if config_file else "sos"
     return [
-        line(f"Journal {journal} ({plural(status.kept.records, 'record')})"),
-        line(f"  sos{flag} replay {shlex.quote(journal)}   # the same decisions again?"),
-        line(f"  sos{flag} parity {status.session.day}   # what a backtest of the day does otherwise"),
+        f"Journal {journal} ({plural(status.kept.records, 'record')})",
+        "The same decisions again?",
+        f"  {sos} replay {shlex.quote(journal)}",
+        "What a backtest of the day does otherwise:",
+        f"  {sos} parity {printable(status.session.day)}",
     ]

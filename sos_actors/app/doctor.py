@@ -13,6 +13,7 @@ from sos_actors.app.checks.clock import check_clock
 from sos_actors.app.checks.data import check_data
 from sos_actors.app.checks.finding import Finding, Need, Status
 from sos_actors.app.checks.program import check_program
+from sos_actors.app.checks.running import check_running
 from sos_actors.app.checks.settings import CheckedFiles, check_strategies, configuration_finding
 from sos_actors.app.checks.vendors import (
     ADDRESSES,
@@ -137,7 +138,8 @@ class Doctor:
         yield from strange_findings(config)
         yield from groups[VENDORS]
         yield from groups[ORDERS]
-        yield _no_orders()
+        yield _orders(config)
+        yield from check_running(config)
 
     def _offline(self) -> list[Finding]:
         return [Finding(VENDORS, "vendors", Status.SKIPPED, "--offline: nobody was asked")]
@@ -197,6 +199,10 @@ def _reasons(findings: Sequence[Finding]) -> str:
     return "; ".join(f"{one.name}: {' '.join(one.text.split()).rstrip('.')}" for one in findings)
 
 
-def _no_orders() -> Finding:
-    told = "this release places no orders, so nothing needs to be armed or can be stopped"
-    return Finding(ORDERS, "trading", Status.SKIPPED, told)
+def _orders(config: Config) -> Finding:
+    """Whether an order could be real."""
+    if config.trading.mode == "live":
+        told = '[trading] mode = "live": with --broker upstox, and your word for it, orders are real'
+    else:
+        told = f'[trading] mode = "{config.trading.mode}": no order can be real'
+    return Finding(ORDERS, "real money", Status.OK, told)

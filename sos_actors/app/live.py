@@ -17,7 +17,14 @@ from sos_actors.app.credentials import account_of, read_login
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.kill_switch import KillSwitch
 from sos_actors.app.live_building import Onlookers, Wishes, built
-from sos_actors.app.live_place import Place, simulated_place, vendor_place
+from sos_actors.app.live_place import (
+    Place,
+    session_now,
+    simulated_place,
+    simulated_session,
+    valid_token,
+    vendor_place,
+)
 from sos_actors.app.live_status import StatusSource, is_flat
 from sos_actors.app.live_system import TradingSystem, running
 from sos_actors.app.live_warming import warm_up
@@ -26,6 +33,7 @@ from sos_actors.app.metrics import Metrics
 from sos_actors.app.run_lock import Holder, RunLock
 from sos_actors.app.session_header import StrategyText
 from sos_actors.app.status_file import StatusWriter
+from sos_actors.app.status_lines import indian_time
 from sos_actors.app.strategy_files import validate_paths
 from sos_actors.app.terminal import Screen
 from sos_actors.config import Config, is_loopback
@@ -120,15 +128,40 @@ def read_strategies(config: Config, request: LiveRequest) -> list[StrategyText]:
     bad = [one for one in loaded.files if one.strategy is None]
     if bad:
         told = "; ".join(f"{one.path}: {one.errors[0].message}" for one in bad[:5])
-        raise StrategyError(f"{len(bad)} strategies are refused: {told}. 'sos validate' says more.")
+        many = "1 strategy is" if len(bad) == 1 else f"{len(bad)} strategies are"
+        raise StrategyError(f"{many} refused: {told.rstrip('.')}. 'sos validate' says more.")
     if not loaded.files:
         raise StrategyError(f"There is no strategy in {', '.join(map(str, paths))}.")
     return [StrategyText(Path(one.path).name, Path(one.path).read_text(encoding="utf-8")) for one in loaded.files]
 
 
+def check_day(config: Config, request: LiveRequest, source: str, calendar: Calendar) -> None:
+    """Whether there is a session to trade at all; asked before anything is begun.
+
+    Raises:
+        ConfigError: the stored login cannot be read.
+        TokenRefusedError: nobody is logged in.
+        UsageError: no such session, or its end as wished for is before its beginning.
+    """
+    now = wall_time()
+    if source == "sim":
+        day = simulated_session(calendar, request.day)
+    else:
+        valid_token(config)
+        if request.control:
+            return  # its day is known when it says what time it is
+        day = session_now(calendar, now)
+    opens = int(calendar.session(day, Segment.EQ).open_ns)
+    if request.until is not None and moment_of(day, request.until) <= opens:
+        raise UsageError(f"--until {request.until:%H:%M}: the session of {day} opens at {indian_time(opens):%H:%M}.")
+    if request.until is not None and source != "sim" and moment_of(day, request.until) <= now:
+        raise UsageError(f"--until {request.until:%H:%M}: it is {indian_time(now):%H:%M} already.")
+
+
 def run_live(
-    config: Config, request: LiveRequest, progress: Progress, told: Callable[[str], None]
-) -> SystemStatus | None:
+    config: Config, request: LiveRequest, progress: Progress, told: Callable[[str], None],
+    ready: Callable[[], object] = lambda: None,
+) -> SystemStatus | None:  # fmt: skip
     """Trade one session; returns the last status, None when nothing was begun.
 
     Args:
@@ -136,12 +169,14 @@ def run_live(
         request: what was asked for.
         progress: of fetching history.
         told: hears what is being set up.
+        ready: called when the log or the screen takes over from both.
 
     Raises:
         SosError: it cannot begin; nothing was traded then.
     """
     calendar = Calendar.default()
     source, texts = source_of(config, request), read_strategies(config, request)
+    check_day(config, request, source, calendar)
     run = secrets.token_hex(3)
     ending = _Ending()
     with ExitStack() as stack:
@@ -151,6 +186,8 @@ def run_live(
         told("history")
         place = stack.enter_context(_place(config, request, source, calendar, run, progress))
         people = None if request.screen else sys.stderr
+        if not request.screen:
+            ready()
         logs = Logs(config.paths.data_dir, place.clock, megabytes=config.status.log_megabytes, people=people)
         logs.start()
         stack.callback(logs.stop)
@@ -165,12 +202,12 @@ def run_live(
         if switch.flatten_only:
             system.machine.gate.hold(FLAT_ONLY, Rung.SQUARE_OFF, "Flat was asked for; 'sos stop --clear' ends that.")
         told("actors")
-        return _traded(system, status, switch, config, request, place, calendar, ending, told)
+        return _traded(system, status, switch, config, request, place, calendar, ending, told, ready)
 
 
 def _traded(
     system: TradingSystem, source: StatusSource, switch: KillSwitch, config: Config, request: LiveRequest, place: Place,
-    calendar: Calendar, ending: _Ending, told: Callable[[str], None],
+    calendar: Calendar, ending: _Ending, told: Callable[[str], None], ready: Callable[[], object],
 ) -> SystemStatus | None:  # fmt: skip
     """Run until the day is over or somebody stops it."""
     writer = StatusWriter(config.paths.data_dir, source, config.status.every_s)
@@ -182,6 +219,7 @@ def _traded(
             metrics = Metrics(lambda: writer.latest, config.status.prometheus_port)
             metrics.start()
             stack.callback(metrics.stop)
+        ready()
         if request.screen:
             stack.enter_context(Screen(lambda: writer.latest))
         end = _end_of(place, calendar, request.until)

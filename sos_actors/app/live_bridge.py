@@ -13,11 +13,14 @@ from typing import Any
 import pykka
 
 from sos_actors.actors.engine_session import EngineSession
+from sos_actors.actors.gap import closed_bars
+from sos_actors.app.live_bars import BarsInOrder
 from sos_actors.app.live_machine import Machine
 from sos_actors.bridge.hub import BridgeHub
 from sos_actors.bridge.server import BridgeServer
 from sos_actors.bridge.state import StreamState
 from sos_actors.config import Config
+from sos_actors.engine.following import SymbolPast
 from sos_actors.errors import ActorTimeoutError
 from sos_actors.market.calendar import Calendar
 from sos_actors.market.symbols import Instrument, canonical_for
@@ -26,6 +29,7 @@ from sos_actors.messages.market import BarClosed, ScreenerAlert, Sentiment
 from sos_actors.messages.snapshots import OptionChain
 from sos_actors.ports import EngineSocket
 from sos_actors.runtime.child import ChildSpec
+from sos_actors.runtime.clock import indian_day
 from sos_actors.runtime.mailbox import Mailbox
 from sos_actors.runtime.supervision import ChildState, Restart
 from sos_actors.runtime.supervisor import Supervisor
@@ -49,6 +53,7 @@ class BridgePart:
     hub: BridgeHub = field(init=False)
     server: BridgeServer | None = None
     group: Supervisor | None = None
+    _bars: BarsInOrder = field(init=False)
     _symbols: list[str] = field(default_factory=list)
     _numbers: Any = field(default_factory=itertools.count)
 
@@ -56,6 +61,7 @@ class BridgePart:
         clock, market = self.machine.clock, canonical_for(self.config.mood.market_symbol)
         state = StreamState(clock, self._session, market_symbol=market)
         self.hub = BridgeHub(state, clock)
+        self._bars = BarsInOrder(self.hub.bar, {canonical_for(name) for name in self.config.trading.indices})
 
     def begin(self, group: Supervisor) -> None:
         """Listen.
@@ -81,9 +87,14 @@ class BridgePart:
             self.hub.instruments(self.instruments(self._symbols))
 
     def bar(self, bar: BarClosed) -> None:
-        """A bar has closed; those of contracts are not sent."""
+        """A bar has closed, or one that was missed is known now; those of contracts are not sent."""
         if bar.symbol in self._symbols:
-            self.hub.bar(bar)
+            self._bars.bar(bar)
+
+    def past(self, symbol: str, past: SymbolPast) -> None:
+        """A symbol's history was read: engines hear of today's part of it, before the bars that close from now on."""
+        opens = int(self.calendar.session(indian_day(self.machine.clock()), Segment.EQ).open_ns)
+        self._bars.past(symbol, closed_bars(symbol, past.bars, opens - 1))
 
     def mood(self, told: Sentiment | OptionChain) -> None:
         """A mood or a chain was read."""

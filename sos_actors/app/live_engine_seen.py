@@ -20,9 +20,10 @@ from sos_actors.messages.trading_status import (
     SignalStatus,
     WorkingOrderStatus,
 )
-from sos_actors.types import Side, UnixNanos
+from sos_actors.types import Segment, Side, UnixNanos
 
 SIGNALS_SHOWN = 50
+_INDEX = f"NSE|{Segment.INDEX}|"
 _WORKING = {PositionState.ENTRY_SENT: "entry", PositionState.EXIT_SENT: "exit"}
 
 
@@ -84,12 +85,12 @@ class EngineSeen:
         )  # fmt: skip
 
     def patterns(self) -> tuple[PatternStatus, ...]:
-        """Where the patterns stand that have begun."""
+        """Where the patterns stand: on an index all of them, on a stock those that have begun."""
         return tuple(
             PatternStatus(symbol, one.strategy, one.phase_id, one.phase + 1, one.phases, one.bars)
             for symbol, phases in self.phases.items()
             for one in phases
-            if one.phase
+            if one.phase or symbol.startswith(_INDEX)
         )
 
     def _position(self, one: np.void, rates: dict[bool, ChargeRates]) -> PositionStatus:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from sos_actors.engine.events import Event
 from sos_actors.engine.execution.commands import Intent, Outcome
 from sos_actors.engine.execution.resume import Journaled
 from sos_actors.engine.recording import decode_decision, decode_document, decode_event, encode_document
+from sos_actors.errors import JournalError
 from sos_actors.messages.trading import CancelOrder, OrderUpdated, SubmitOrder
 from sos_actors.runtime.clock import utc_text
 from sos_actors.runtime.journal import JournalWriter
@@ -57,13 +59,18 @@ class JournaledDay:
     last_ts: int = 0
 
     def rebuild(self, n_events: int, skipped: frozenset[int]) -> Engine:
-        """An engine after the first events of the journal, without those that are skipped."""
+        """An engine after the first events of the journal, without those that are skipped.
+
+        Raises:
+            JournalError: they are not all in it, as the disk refuses.
+        """
         engine = build_engine(self.header)
-        for number, event in enumerate(_events(self.path), 1):
-            if number > n_events:
-                break
+        number = 0
+        for number, event in enumerate(islice(_events(self.path), n_events), 1):
             if number not in skipped:
                 engine.step(event)
+        if number < n_events:
+            raise JournalError(f"Only {number} of {n_events} events are in {self.path}: no engine can be made of it.")
         return engine
 
     def intent(self, intent: Intent) -> None:
@@ -125,6 +132,7 @@ def _gone_on_with(path: Path, writer: JournalWriter) -> JournaledDay:
     cancelled: set[int] = set()
     intents: list[Intent] = []
     told: list[OrderUpdated] = []
+    outcomes: list[Outcome] = []
     skipped: set[int] = set()
     last_ts = 0
     for record in reader.records():
@@ -142,6 +150,8 @@ def _gone_on_with(path: Path, writer: JournalWriter) -> JournaledDay:
                 cancelled.add(decision.order_id)
         elif record.kind is RecordKind.INTENT:
             intents.append(msgspec.msgpack.decode(record.payload, type=Intent))
+        elif record.kind is RecordKind.OUTCOME:
+            outcomes.append(msgspec.msgpack.decode(record.payload, type=Outcome))
         elif record.kind is RecordKind.NOTE and (note := decode_document(record.payload)).get("what") == SKIPPED:
             skipped.add(int(note["event"]))
     replayer.finish(cut=True)
@@ -155,7 +165,7 @@ def _gone_on_with(path: Path, writer: JournalWriter) -> JournaledDay:
         elif isinstance(made.decision, CancelOrder):
             cancelled.add(made.decision.order_id)
     writer.flush()
-    day.orders = Journaled(tuple(orders.values()), frozenset(cancelled), tuple(intents), tuple(told))
+    day.orders = Journaled(tuple(orders.values()), frozenset(cancelled), tuple(intents), tuple(told), tuple(outcomes))
     return day
 
 

@@ -65,8 +65,8 @@ class OrderTimes:
     def _record(self, stage: Stage, order_id: int) -> None:
         with self._lock:
             cause = self._causes.get(order_id)
-            if cause is not None:
-                self._latency.recorder(stage).record(monotonic_ns() - cause)
+        if cause is not None:
+            self._latency.record(stage, monotonic_ns() - cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,7 @@ class Machine:
         published = self.latency.recorder(Stage.PUBLISHED)
 
         def on_batch(batch: Batch) -> None:
-            known = batch.received_ns > 0
-            if known.any():
-                published.record_many((batch.published_ns - batch.received_ns)[known])
+            published.record_between(batch.times)
             desk.on_batch(batch)
 
         return on_batch

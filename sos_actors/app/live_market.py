@@ -41,7 +41,7 @@ from sos_actors.messages.engines import OiHistoryRow
 from sos_actors.messages.market import BarClosed, QuarantineChanged, ScreenerAlert, Sentiment
 from sos_actors.messages.records import Fact
 from sos_actors.messages.snapshots import OptionChain
-from sos_actors.ports import FeedListener, MarketFeed
+from sos_actors.ports import EventSink, FeedListener, MarketFeed
 from sos_actors.runtime.child import ChildRef, ChildSpec
 from sos_actors.runtime.mailbox import Mailbox
 from sos_actors.runtime.supervisor import Supervisor
@@ -50,8 +50,10 @@ from sos_actors.store.recording import StoreRecorder
 from sos_actors.types import NANOS_PER_SECOND, Fraction, Segment
 
 _log = logging.getLogger(__name__)
-GRACE_REAL_S = 0.25
+GRACE_REAL_S = 0.5
 """Real seconds a minute's candle may need on its way; more of the market's time the faster that runs."""
+MOST_GRACE_S = 55.0
+"""Market seconds; a bar must be there before the next one closes, however fast the market runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Market:
 
     def __post_init__(self) -> None:
         feed, trading, machine = self.config.feed, self.config.trading, self.machine
-        self.bar_grace_s = feed.bar_grace_s + GRACE_REAL_S * float(machine.clock.speed)
+        self.bar_grace_s = min(feed.bar_grace_s + GRACE_REAL_S * float(machine.clock.speed), MOST_GRACE_S)
         names = [one.symbol for one in self.instruments.indices]
         still_s = feed.still_after_s + 2 * GRACE_REAL_S * float(machine.clock.speed)
         health = FeedHealth(names, self.calendar, int(still_s * NANOS_PER_SECOND))
@@ -151,10 +153,11 @@ class Market:
         """Who brings histories; asked by the patterns as they start."""
         machine = self.machine
         hearers = BackfillHearers(self.hearers.past, self.hearers.history)
+        missed = _MissedBars(machine.sink, self.hearers.bar)
 
         def start(mailbox: Mailbox) -> pykka.ActorRef[Any]:
             return BackfillActor.start(
-                self.past, machine.sink, hearers, machine.timers, machine.clock, last_bar=self.last_bar,
+                self.past, missed, hearers, machine.timers, machine.clock, last_bar=self.last_bar,
                 queue=self.backfill_queue, mailbox=mailbox,
             )  # fmt: skip
 
@@ -239,3 +242,21 @@ class Market:
         _log.warning("%s: %s", change.symbol, "prices disagree" if change.quarantined else "prices agree again")
         self.machine.sink.publish(change)
         self.record(change)
+
+
+@dataclass(frozen=True, slots=True)
+class _MissedBars:
+    """Implements ``ports.EventSink`` for who brings what the feed missed: the bridge hears of it too."""
+
+    sink: EventSink
+    heard: Callable[[BarClosed], object]
+
+    def publish(self, event: object, received_ns: int = 0) -> None:
+        """To the engine, and a bar to the bridge."""
+        self.sink.publish(event, received_ns)
+        if isinstance(event, BarClosed):
+            self.heard(event)
+
+    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:
+        """To the engine."""
+        self.sink.tick(symbol, ts_event, price, received_ns)

@@ -19,7 +19,8 @@ from sos_actors.engine.execution.commands import Output
 from sos_actors.engine.execution.desk import ExecutionDesk
 from sos_actors.engine.execution.resume import AtBroker, Difference, resume
 from sos_actors.engine.records import PositionState
-from sos_actors.messages.trading import PositionCorrected
+from sos_actors.errors import ActorTimeoutError
+from sos_actors.messages.trading import OrderUpdated, PositionCorrected
 from sos_actors.ports import Broker
 from sos_actors.runtime.trading_gate import Rung
 from sos_actors.types import UnixNanos
@@ -54,8 +55,7 @@ def reconciled(
     """Read the broker's books and make the desk; corrections go to the engine, differences into log and journal.
 
     Raises:
-        VendorError: the broker does not answer; nothing is known then.
-        ActorTimeoutError: the engine did not answer.
+        VendorError: the broker does not answer; nothing is known, and nobody was told anything, then.
     """
     asked_at = machine.clock()
     books = AtBroker(broker.orders(), broker.fills(), broker.positions(), asked_at)
@@ -69,10 +69,15 @@ def reconciled(
             "difference", key=difference.instrument_key, text=difference.what, ours=difference.ours,
             brokers=difference.brokers,
         )  # fmt: skip
-    outputs = list(found.outputs)
-    if day.restarted:
+    outputs: list[Output] = []
+    for output in found.outputs:
+        if isinstance(output, OrderUpdated):  # what it missed comes before the question what it holds
+            machine.sink.publish(output)
+        else:
+            outputs.append(output)
+    if day.restarted and not found.desk.working():  # what still works may have filled between the books
         now = machine.clock()
-        for correction in corrections(machine.ask(holdings), found.differences, instruments, last_price, now):
+        for correction in corrections(_held_by(machine), found.differences, instruments, last_price, now):
             machine.sink.publish(correction)
             outputs += found.desk.correct(correction, now)
     if day.divergence is not None:
@@ -80,6 +85,15 @@ def reconciled(
         machine.gate.hold(DIVERGED, Rung.SQUARE_OFF, text)
         outputs += found.desk.flatten(machine.clock())
     return Reconciled(found.desk, outputs)
+
+
+def _held_by(machine: Machine) -> list[Holding]:
+    """What the engine holds; nothing when it does not answer: it is compared again soon, and was told of its fills."""
+    try:
+        return machine.ask(holdings)
+    except ActorTimeoutError as error:
+        _log.warning("Positions are compared later: %s", error)
+        return []
 
 
 def corrections(
@@ -99,15 +113,19 @@ def corrections(
     for difference in differences:
         symbol = instruments.by_key.get(difference.instrument_key)
         mine = [one for one in held if one.symbol == symbol and one.units]
-        if len(mine) != 1 or symbol is None:
+        if symbol is None or not mine or len({one.units > 0 for one in mine}) > 1:
+            continue  # bought and sold at once: nobody can say which of them is gone
+        way, price = (1 if mine[0].units > 0 else -1), last_price(symbol)
+        there = max(difference.brokers * way, 0)
+        if there >= difference.ours * way:
             continue
-        (position,) = mine
-        way = 1 if position.units > 0 else -1
-        left = max(difference.brokers * way, 0)
-        if left < difference.ours * way:
-            price = last_price(symbol)
-            price = position.price if price is None else price
-            corrected.append(PositionCorrected(now, position.position_id, left, price))
+        for position in mine:  # the oldest keep what there is
+            units = position.units * way
+            left = min(units, there)
+            there -= left
+            if left < units:
+                at = position.price if price is None else price
+                corrected.append(PositionCorrected(now, position.position_id, left, at))
     return corrected
 
 

@@ -31,9 +31,9 @@ from sos_actors.messages.status import (
     VendorStatus,
 )
 from sos_actors.messages.trading_status import DayStatus, MoodStatus, TradeStatus, WatchedStatus
-from sos_actors.runtime.clock import wall_time
+from sos_actors.runtime.clock import monotonic_ns, wall_time
 from sos_actors.runtime.supervision import ChildState, Node
-from sos_actors.types import Segment, UnixNanos
+from sos_actors.types import NANOS_PER_SECOND, Segment, UnixNanos
 
 _ASK_S = 0.5
 
@@ -54,6 +54,7 @@ class StatusSource:
     flat_confirmed: bool = False
     _seen: EngineSeen | None = None
     _trades: list[TradeRecord] = field(default_factory=list)
+    _frames: tuple[int, int] = (0, 0)
 
     def __call__(self) -> SystemStatus:
         """The system as it is; where the engine does not answer, as it last was."""
@@ -120,7 +121,13 @@ class StatusSource:
         prices = intake.last_prices()
         last = max((one.ts for one in prices.values()), default=None)
         state = intake.state.value if intake.state is not None else "down"
-        return FeedStatus(state, 0.0, len(market.roster.wanted()[0]), last)
+        return FeedStatus(state, self._frames_per_s(intake.frames), len(market.roster.wanted()[0]), last)
+
+    def _frames_per_s(self, frames: int) -> float:
+        """Since the last look, in real time."""
+        (before, since), now = self._frames, monotonic_ns()
+        self._frames = frames, now
+        return (frames - before) * NANOS_PER_SECOND / max(now - since, 1) if since else 0.0
 
     def _ring(self) -> RingStatus:
         ring = self.system.machine.ring

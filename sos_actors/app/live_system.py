@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -32,13 +34,19 @@ from sos_actors.messages.trading import PositionCorrected
 from sos_actors.runtime.group import Rules
 from sos_actors.runtime.supervision import Backoff, ChildChanged, ChildState, Intensity, Strategy
 from sos_actors.runtime.supervisor import Supervisor
+from sos_actors.runtime.threads import dump_threads
 from sos_actors.runtime.trading_gate import Rung
 from sos_actors.types import NANOS_PER_SECOND, UnixNanos
 
 _log = logging.getLogger(__name__)
 TIMER_S, SETTLE_S, SYNC_S, REAP_S = 5.0, 5.0, 1.0, 5.0
-FLAT_WITHIN_S = 1.0
+FLAT_WITHIN_S = 2.0
 """Real seconds the engine has to answer when everything is to be closed, before it is done without it."""
+STUCK_S, STUCK_LOOKS = 30.0, 6
+"""Real seconds the dispatcher may take for one batch, and how often that is looked at in them."""
+SWITCH_S, USUAL_SWITCH_S = 0.0001, 0.005
+"""Seconds after which a thread lets go of the interpreter when another wants it: at Python's own 5 ms the dispatcher
+would wait for the whole frame of quotes that woke it."""
 KILL, ESCALATED = "kill switch", "supervisor"
 
 
@@ -61,6 +69,8 @@ class TradingSystem:
     flat_reason: str = ""
     _groups: dict[str, Supervisor] = field(default_factory=dict)
     _helper: ThreadPoolExecutor = field(init=False)
+    _looks: int = 0
+    _batches: int = 0
 
     def __post_init__(self) -> None:
         self._helper = ThreadPoolExecutor(1, "coming-and-going")
@@ -68,7 +78,7 @@ class TradingSystem:
         self.root.on_change(self._changed)
         trading = self.trading
         self.funnel = Funnel(
-            trading.instruments.followed, self._soon(trading.begin_pattern), self._soon(trading.end_pattern),
+            trading.instruments.followed, self.soon(trading.begin_pattern), self.soon(trading.end_pattern),
             trading.holdings, 2 * self.market.config.trading.max_stocks + 1,
         )  # fmt: skip
 
@@ -81,11 +91,15 @@ class TradingSystem:
         machine, trading, market = self.machine, self.trading, self.market
         trading.refs |= market.refs
         market.refs = trading.refs  # one book of children
-        trading.dispatcher.start()
+        market.roster.held |= trading.take_up()
         machine.real_timers.start()
         machine.timers.start()
         machine.gate.republish()
         self.root.start()
+        for symbol in (*(index.symbol for index in trading.instruments.indices), *market.stocks.followed):
+            self.bridge.follow(symbol)
+        for alert in market.alerts:
+            self.bridge.alert(alert)
         for name, begin in (
             ("store", market.begin_store), ("history", market.begin_backfill), ("orders", trading.begin_orders),
             ("feed", market.begin_feed), ("patterns", trading.begin_patterns), ("looking", market.begin_looking),
@@ -93,22 +107,27 @@ class TradingSystem:
         ):  # fmt: skip
             told(f"starting: {name}")
             begin(self._group(name))
-        for index in trading.instruments.indices:
-            self.bridge.follow(index.symbol)
+            if name == "feed":  # whom it tells of what it decides is there from now on
+                trading.dispatcher.start()
+        for alert in market.stocks.standing:  # in play since an earlier run of the day
+            self.funnel.alert(alert)
         self._set_timers()
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH_S)
 
     def flatten(self, reason: str) -> None:
         """Close everything, through the engine and, should it not answer, without it. May be asked again."""
         self.flat_reason = reason
-        self.machine.gate.hold(KILL, Rung.SQUARE_OFF, reason)
-        self.machine.real_timers.after(FLAT_WITHIN_S, self._soon(self._flatten_without_engine), name="flat")
+        heard = threading.Event()
+        for call in (partial(self._flatten_by_engine, reason, heard), partial(self._flatten_without_engine, heard)):
+            threading.Thread(target=call, name="flat", daemon=True).start()  # a full ring may hold up the first of them
 
     def stop(self) -> list[str]:
         """Stop in reverse order, each part within its bound; returns the names of what did not end in time."""
         machine, trading = self.machine, self.trading
         stuck: list[str] = []
+        trading.ending.set()
         machine.timers.stop(0.5)
         self._helper.shutdown(wait=False, cancel_futures=True)
         if not self.bridge.stop():
@@ -124,16 +143,18 @@ class TradingSystem:
         except JournalError as error:
             _log.error("%s", error)
         gc.unfreeze()
+        sys.setswitchinterval(USUAL_SWITCH_S)
         return stuck
 
     def _set_timers(self) -> None:
         machine, sync = self.machine, self.trading.journal.writer.sync
         machine.timers.every(TIMER_S, self._tick, aligned=True, name="minute")
-        machine.timers.every(SETTLE_S, self._soon(self._settle), name="settle")
+        machine.timers.every(SETTLE_S, self.soon(self._settle), name="settle")
         watch = self._position_watch()
-        machine.real_timers.every(POSITIONS_S, self._soon(watch.look), name="positions")
+        machine.real_timers.every(POSITIONS_S, self.soon(watch.look), name="positions")
         machine.real_timers.every(SYNC_S, partial(_quietly, sync), name="journal")
-        machine.real_timers.every(REAP_S, self._soon(self.bridge.reap), name="sessions")
+        machine.real_timers.every(STUCK_S / STUCK_LOOKS, self._see_dispatcher, name="dispatcher")
+        machine.real_timers.every(REAP_S, self.soon(self.bridge.reap), name="sessions")
 
     def _position_watch(self) -> PositionWatch:
         machine, trading = self.machine, self.trading
@@ -152,15 +173,28 @@ class TradingSystem:
         )  # fmt: skip
 
     def _tick(self) -> None:
-        """The engine's time lags by what bars may take, so that it never closes one whose last minute is on its way."""
-        lag = int(self.market.bar_grace_s * NANOS_PER_SECOND)
-        self.machine.sink.publish(TimerFired(UnixNanos(self.machine.clock() - lag)))
+        """The engine's time lags by what bars may take, so that it never closes one whose last minute is on its way.
+
+        Minutes that are late by then are made of ticks first: a longer bar is cut short only where nothing was traded.
+        """
+        now, lag = self.machine.clock(), int(self.market.bar_grace_s * NANOS_PER_SECOND)
+        self.market.intake.close_minutes(now)
+        self.machine.sink.publish(TimerFired(UnixNanos(now - lag)))
+
+    def _see_dispatcher(self) -> None:
+        """Without it no stop is watched: if it serves nothing for long though events wait, all is closed."""
+        served, waits = self.trading.dispatcher.batches, self.machine.ring.unread
+        self._looks = self._looks + 1 if waits and served == self._batches else 0
+        self._batches = served
+        if self._looks == STUCK_LOOKS:
+            _log.critical("The engine has decided nothing for %g s. All threads:\n%s", STUCK_S, dump_threads())
+            self.flatten(f"The engine has decided nothing for {STUCK_S:g} s, and {waits} events wait.")
 
     def _settle(self) -> None:
         self.trading.holdings()
         self.funnel.settle()
 
-    def _soon(self, call: Callable[..., object]) -> Callable[..., None]:
+    def soon(self, call: Callable[..., object]) -> Callable[..., None]:
         """The same on a thread that may wait: for supervisors, which wait for actors to start and stop."""
 
         def later(*arguments: object) -> None:
@@ -169,13 +203,16 @@ class TradingSystem:
 
         return later
 
-    def _flatten_without_engine(self) -> None:
+    def _flatten_by_engine(self, reason: str, heard: threading.Event) -> None:
+        self.machine.gate.hold(KILL, Rung.SQUARE_OFF, reason)
+        with suppress(ActorTimeoutError):
+            self.machine.ask(lambda _: heard.set(), FLAT_WITHIN_S)
+
+    def _flatten_without_engine(self, heard: threading.Event) -> None:
         """The engine does not answer: the order actor closes what our own orders have bought."""
-        try:
-            self.machine.ask(lambda engine: engine.account.book["killed"][0], FLAT_WITHIN_S)
-        except ActorTimeoutError:
+        if not heard.wait(FLAT_WITHIN_S) and (orders := self.trading.refs.get("orders")) is not None:
             _log.error("The engine does not answer: positions are closed without it.")
-            self.trading.refs["orders"].tell(Flatten())
+            orders.tell(Flatten())
 
     def _group(self, name: str) -> Supervisor:
         group = self._groups.get(name)

@@ -14,16 +14,19 @@ from sos_actors.messages.records import TradeRecord
 from sos_actors.types import Side, UnixNanos
 
 
-def trade_record(engine: Engine, header: SessionHeader, charges: ChargeTable) -> TradeRecord:
-    """The engine's last trade."""
-    return trade_records(engine, header, charges, len(engine.trades) - 1)[0]
+def trade_record(engine: Engine, header: SessionHeader, charges: ChargeTable, position_id: int) -> TradeRecord:
+    """The trade of a position that has closed; others may have closed since."""
+    number = int((engine.trades["id"] == position_id).nonzero()[0][-1])
+    return trade_records(engine, header, charges, number, number + 1)[0]
 
 
-def trade_records(engine: Engine, header: SessionHeader, charges: ChargeTable, first: int = 0) -> list[TradeRecord]:
-    """The engine's trades from number ``first`` on."""
+def trade_records(
+    engine: Engine, header: SessionHeader, charges: ChargeTable, first: int = 0, last: int | None = None
+) -> list[TradeRecord]:
+    """The engine's trades from number ``first`` on, before ``last``."""
     records = []
     plan = engine.followers.plan
-    for trade in engine.trades[first:]:
+    for trade in engine.trades[first:last]:
         number = int(trade["instrument"])
         instrument = engine.holdings.instruments[number]
         side, quantity = Side(int(trade["side"])), int(trade["quantity"])

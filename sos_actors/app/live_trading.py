@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +15,13 @@ from sos_actors.actors.decisions import DecisionDesk, Hearers
 from sos_actors.actors.feed_messages import Follow, Hold, Release, Unfollow
 from sos_actors.actors.order import OrderActor, OrderHearers
 from sos_actors.actors.order_lanes import OrderLanes
+from sos_actors.actors.order_words import Flatten
 from sos_actors.actors.pattern import PastReady, PatternStateMachine
 from sos_actors.app.live_instruments import Instruments
 from sos_actors.app.live_journal import JournaledDay
 from sos_actors.app.live_machine import Machine
-from sos_actors.app.live_reconcile import reconciled
-from sos_actors.app.live_trades import trade_record
+from sos_actors.app.live_reconcile import Reconciled, reconciled
+from sos_actors.app.live_trades import trade_record, trade_records
 from sos_actors.config import Config
 from sos_actors.engine.engine import Engine, Event
 from sos_actors.engine.execution.commands import Output
@@ -29,21 +31,33 @@ from sos_actors.engine.plan import FollowedSymbol
 from sos_actors.engine.positions import Decision
 from sos_actors.engine.recording import encode_event
 from sos_actors.engine.records import PositionState
-from sos_actors.errors import ActorTimeoutError, JournalError
+from sos_actors.errors import ActorTimeoutError, JournalError, VendorError
 from sos_actors.market.charges import ChargeTable
 from sos_actors.market.symbols import short_name_of
 from sos_actors.messages.records import Fact
-from sos_actors.messages.trading import CancelOrder, PositionClosed, SubmitOrder
+from sos_actors.messages.trading import (
+    CancelOrder,
+    FlattenRequested,
+    OrderUpdated,
+    PositionClosed,
+    PositionCorrected,
+    SubmitOrder,
+)
 from sos_actors.ports import Broker, OrderStream
 from sos_actors.runtime.child import ChildRef, ChildSpec
+from sos_actors.runtime.clock import monotonic_ns
 from sos_actors.runtime.dispatcher import Dispatcher
 from sos_actors.runtime.mailbox import Mailbox
 from sos_actors.runtime.supervisor import Supervisor
 from sos_actors.runtime.trading_gate import Rung
+from sos_actors.types import NANOS_PER_SECOND
 
 _log = logging.getLogger(__name__)
-HISTORY, ORDERS, JOURNAL, ENGINE = "history", "orders", "journal", "engine"
+HISTORY, ORDERS, JOURNAL, ENGINE, MISSED = "history", "orders", "journal", "engine", "missed order"
 """Keys under which this part holds trading back."""
+BOOKS_WITHIN_S = 120.0
+"""Real seconds the broker's books may take to read."""
+BOOKS_AGAIN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -77,6 +91,8 @@ class Trading:
     patterns: Supervisor | None = None
     warming: set[str] = field(default_factory=set)
     held: frozenset[str] = frozenset()
+    reading: threading.Lock = field(default_factory=threading.Lock)
+    ending: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         machine, day = self.machine, self.journal
@@ -84,10 +100,18 @@ class Trading:
         self.desk = DecisionDesk(day.engine, day.writer, hearers, day.rebuild, day.n_events, day.skipped)
         self.dispatcher = Dispatcher(
             machine.ring, machine.measured(self.desk), on_failure=self._batch_failed, latency=machine.latency,
-            cpu=self.config.runtime.dispatcher_cpu,
+            on_idle=self.desk.on_idle, cpu=self.config.runtime.dispatcher_cpu,
         )  # fmt: skip
         self.lanes = OrderLanes(self.broker, day, self._to_orders, machine.clock, machine.order_times)
         self.warming = {one.symbol for one in self.instruments.indices}
+
+    def take_up(self) -> frozenset[str]:
+        """What an earlier run of the day left held or ordered: the feed watches it from its first tick on.
+
+        Only before the dispatcher runs, which owns the engine from then on.
+        """
+        self.held = _held(self.journal.engine)
+        return _contracts(self.journal.engine)
 
     def begin_orders(self, group: Supervisor) -> None:
         """The order actor; entries wait until the broker's books have been read."""
@@ -96,6 +120,8 @@ class Trading:
         gate = machine.gate
         hearers = OrderHearers(machine.sink.publish, gate.hold, gate.release, self.record)
         self.lanes.start()
+        for trade in trade_records(self.journal.engine, self.journal.header, self.charges):
+            self.record(trade)  # of an earlier run, which may not have got to it
 
         def start(mailbox: Mailbox) -> pykka.ActorRef[Any]:
             return OrderActor.start(
@@ -103,7 +129,7 @@ class Trading:
                 last_price=self.last_price, tick_s=0.1 * machine.clock.speed, mailbox=mailbox,
             )  # fmt: skip
 
-        self.refs["orders"] = group.add(ChildSpec("orders", start), wait=False)
+        self.refs["orders"] = group.add(ChildSpec("orders", start, start_within_s=BOOKS_WITHIN_S), wait=False)
 
     def begin_patterns(self, group: Supervisor) -> None:
         """The indices' patterns; entries wait for their histories."""
@@ -148,13 +174,19 @@ class Trading:
         return -1 if watch is None else watch.last_open
 
     def holdings(self) -> frozenset[str]:
-        """Instruments of which something is held or ordered; what is held no longer needs no ticks any more."""
+        """Instruments of which something is held or ordered, as they last were where the engine does not answer."""
         try:
-            now = self.machine.ask(_held)
+            return self.machine.ask(self._look_at_held)
         except ActorTimeoutError:
             return self.held
+
+    def _look_at_held(self, engine: Engine) -> frozenset[str]:
+        """What is held no longer needs no ticks; on the dispatcher's thread, so that no entry comes between."""
+        now, feed = _held(engine), self.refs["feed"]
         for symbol in self.held - now:
-            self.refs["feed"].tell(Release(symbol))
+            feed.tell(Release(symbol))
+        for symbol in _contracts(engine) - self.held:
+            feed.tell(Hold(symbol))
         self.held = now
         return now
 
@@ -173,7 +205,7 @@ class Trading:
         elif isinstance(decision, CancelOrder):
             self._to_orders(decision)
         elif isinstance(decision, PositionClosed):
-            self.record(trade_record(self.desk.engine, self.journal.header, self.charges))
+            self.record(trade_record(self.desk.engine, self.journal.header, self.charges, decision.position_id))
         self.heard(decision)
 
     def _followed(self, symbol: str, last_open: int) -> None:
@@ -192,28 +224,51 @@ class Trading:
             self.machine.gate.hold(JOURNAL, Rung.STOP_ENTRIES, str(error))
 
     def _failed(self, event: Event, error: Exception) -> None:
+        """What the engine was not told of orders it will never know: then positions are the order actor's to close."""
         _log.error("The engine could not take a %s and goes on without it: %r", type(event).__name__, error)
+        if isinstance(event, OrderUpdated | PositionCorrected | FlattenRequested):
+            self.machine.gate.hold(MISSED, Rung.SQUARE_OFF, f"The engine missed an order's fate ({error!r}).")
+            self._to_orders(Flatten())
 
     def _batch_failed(self, error: BaseException) -> None:
         self.machine.gate.hold(ENGINE, Rung.EXITS_ONLY, f"Deciding failed ({error!r}); see the log.")
 
     def _order_desk(self) -> tuple[ExecutionDesk, list[Output]]:
-        """The desk as it is, or, for the first order actor, made from journal and broker."""
-        if self.orders is not None:
-            return self.orders, []
-        found = reconciled(
-            self.machine, self.config.orders, self.instruments, self.journal, self.broker, self.last_price
-        )
-        self.orders = found.desk
+        """The desk as it is, or, for the first order actor, made from journal and broker.
+
+        There is one desk, also where an actor was given up for waiting too long for the broker and goes on after all.
+        """
+        with self.reading:
+            if self.orders is not None:
+                return self.orders, []
+            found = self._reconciled()
+            self.orders = found.desk
         self.machine.gate.release(ORDERS)
         return found.desk, found.outputs
 
+    def _reconciled(self) -> Reconciled:
+        """Ask until the broker answers: an outage must not use up the restarts, or nobody is left to close anything."""
+        deadline = monotonic_ns() + int(BOOKS_WITHIN_S / 2 * NANOS_PER_SECOND)
+        while True:
+            try:
+                return reconciled(
+                    self.machine, self.config.orders, self.instruments, self.journal, self.broker, self.last_price
+                )
+            except VendorError as error:
+                if monotonic_ns() > deadline or self.ending.is_set():
+                    raise
+                _log.warning("The broker's books cannot be read, and are asked for again: %s", error)
+                self.ending.wait(BOOKS_AGAIN_S)
+
+
+def _contracts(engine: Engine) -> frozenset[str]:
+    """The instruments that are held or ordered."""
+    taken = (one for one in engine.account.positions if one["state"] != PositionState.FREE)
+    return frozenset(engine.instruments[int(one["instrument"])] for one in taken)
+
 
 def _held(engine: Engine) -> frozenset[str]:
-    """What is held or ordered, by the names of the instruments and of the symbols they are traded for."""
-    held = set()
-    for position in engine.account.positions:
-        if position["state"] != PositionState.FREE:
-            held.add(engine.instruments[int(position["instrument"])])
-            held.add(engine.followers.plan.symbols[int(position["symbol"])].symbol)
-    return frozenset(held)
+    """The same, and the symbols they are traded for."""
+    taken = (one for one in engine.account.positions if one["state"] != PositionState.FREE)
+    symbols = engine.followers.plan.symbols
+    return _contracts(engine) | {symbols[int(one["symbol"])].symbol for one in taken}

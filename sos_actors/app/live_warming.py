@@ -99,7 +99,10 @@ def _warm_looks(day: date) -> None:
     path = MoodPath("NSE|INDEX|NIFTY", 600.0, 3.0)
     path.with_row(MoodMeasures(UnixNanos(day.toordinal()), "NSE|INDEX|NIFTY", "warming", pcr=1.0))
     greeks(100.0, 100.0, 0.01, implied_volatility(1.0, 100.0, 100.0, 0.01, True), True)
-    StageLatency().recorder(Stage.DECIDED).record_many(np.ones(2, np.int64))
+    recorder, times = StageLatency().recorder(Stage.DECIDED), np.ones((2, 3), np.int64)
+    recorder.record(1)
+    recorder.record_until(times, 2)
+    recorder.record_between(times)
     FeedDecoder(5).decode(_EMPTY_FRAME)
 
 

@@ -170,6 +170,9 @@ class PaperOrderStream:
             self._thread.join(timeout_s)
         return self._thread is None or not self._thread.is_alive()
 
+    def retry_now(self) -> None:
+        """Nothing: this exchange takes no token."""
+
     def tell(self, on_order: OnOrder) -> None:
         """Let happen what has become due, and tell of it.
 

@@ -21,6 +21,9 @@ from sos_actors.types import NANOS_PER_SECOND, UnixNanos
 OLD_AFTER_S = 10.0
 """News older than that, or than five writes, comes from a system that hangs."""
 
+SIMULATOR = "simulator"
+"""The source of prices that a run starts itself."""
+
 SLOW_START_S = 180.0
 """The first start compiles before it tells anything."""
 
@@ -106,7 +109,19 @@ def _of_the_last_run(seen: Seen) -> Iterator[str]:
     if status is not None:
         yield f"The last news is of {indian_time(status.wall):%d %b %Y %H:%M:%S}."
         if not status.holds_nothing:
-            yield f"It then held {held_words(status)}. Nobody guards that now; `sos live` takes it up again."
+            yield f"It then held {held_words(status)}. {whose_now(status)}"
+
+
+def is_gone_with_its_run(status: SystemStatus) -> bool:
+    """Whether what it held is gone: the simulated exchange ends with the run that began it."""
+    return status.run.source == SIMULATOR
+
+
+def whose_now(status: SystemStatus) -> str:
+    """Who looks after what a run held that is over, as a sentence."""
+    if is_gone_with_its_run(status):
+        return "That is gone with its simulated market."
+    return "Nobody guards that now; `sos live` takes it up again."
 
 
 def held_words(status: SystemStatus) -> str:

@@ -129,8 +129,8 @@ def _watchlist(status: SystemStatus, width: int) -> list[Line]:
 
 
 def _furthest(status: SystemStatus, symbol: str) -> str:
-    """The strategy that is furthest on a symbol."""
-    begun = [one for one in status.patterns if one.symbol == symbol and one.number]
+    """The strategy that is furthest on a symbol, of those that have begun."""
+    begun = [one for one in status.patterns if one.symbol == symbol and one.number > 1]
     if not begun:
         return ""
     best = max(begun, key=lambda one: (one.number / one.phases, one.strategy))
@@ -204,6 +204,7 @@ def _latencies(status: SystemStatus, width: int) -> list[Line]:
             micros_text(one.p999_us), micros_text(one.max_us),
         ]
         for one in status.latencies
+        if one.count
     ]  # fmt: skip
     return table(["LATENCY", "count", "p50", "p99", "p99.9", "max"], rows, width, right=range(1, 6)) * bool(rows)
 
@@ -253,14 +254,17 @@ def _count(number: int | None) -> str:
 
 
 def _vendors(status: SystemStatus) -> list[Line]:
-    return [
+    """Who does not answer, a line each; then the others."""
+    resting = [
         line(
-            f"{vendor.name} ({vendor.asked_for}) ",
-            Piece(vendor.state, Tone.PLAIN if vendor.state == "up" else Tone.DOUBT),
+            f"{vendor.name} ({vendor.asked_for}) ", Piece(vendor.state, Tone.DOUBT),
             "" if vendor.resting_until is None else f", left alone until {clock_text(vendor.resting_until)}",
         )
         for vendor in status.vendors
+        if vendor.state != "up"
     ]  # fmt: skip
+    well = [f"{vendor.name} ({vendor.asked_for})" for vendor in status.vendors if vendor.state == "up"]
+    return [*resting, line(f"Vendors up: {', '.join(well)}")] if well else resting
 
 
 def _troubles(status: SystemStatus) -> list[Line]:

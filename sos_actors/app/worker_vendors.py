@@ -6,7 +6,7 @@ Each of three processes serves one kind of caller, so that a vendor that hangs f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sos_actors.app.vendors import Vendors, connect_vendors
 from sos_actors.config import Config
-from sos_actors.errors import ActorDownError, ActorTimeoutError, VendorUnreachableError
+from sos_actors.errors import ActorDownError, ActorTimeoutError, SosError, VendorUnreachableError
 from sos_actors.runtime.clock import Clock
 from sos_actors.runtime.workers import WorkerProcess
 from sos_actors.types import Secret
@@ -67,8 +67,11 @@ class VendorDesk:
     now: Clock
 
     def __call__(self) -> Callable[[Question], Any]:
-        """The answering side; vendors are connected by the first question, and again until that works."""
-        return _Answering(self)
+        """The answering side; vendors that cannot be connected yet are by the first question for which that works."""
+        answering = _Answering(self)
+        with suppress(SosError, OSError):  # the questions tell of it
+            answering.connect()
+        return answering
 
 
 class _Answering:
@@ -76,11 +79,15 @@ class _Answering:
         self._desk, self._open = desk, ExitStack()
         self._sources: dict[tuple[Part, str], Any] = {}
 
+    def connect(self) -> None:
+        """Once, while nobody waits for an answer: it takes seconds."""
+        desk = self._desk
+        connected = connect_vendors(desk.config, desk.token, desk.instruments, desk.now)
+        self._sources = sources_of(self._open.enter_context(connected))
+
     def __call__(self, question: Question) -> Any:
         if not self._sources:
-            desk = self._desk
-            connected = connect_vendors(desk.config, desk.token, desk.instruments, desk.now)
-            self._sources = sources_of(self._open.enter_context(connected))
+            self.connect()
         return getattr(self._sources[question.part, question.source], question.method)(*question.arguments)
 
 

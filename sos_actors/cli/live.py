@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import ExitStack
 from datetime import time
-from functools import partial
 from pathlib import Path
 
-from sos_actors.app.day_summary import day_summary
-from sos_actors.app.live import LiveRequest, is_real_money, run_live, source_of
+from sos_actors.app.day_summary import day_summary, what_next
+from sos_actors.app.live import LiveRequest, check_day, is_real_money, run_live, source_of
 from sos_actors.app.status_lines import rendered
 from sos_actors.app.terminal import wants_screen
 from sos_actors.cli.arguments import Subparsers, a_date, new_command
 from sos_actors.cli.kernel_cache import kernels_are_cold
 from sos_actors.cli.progress import Progress
+from sos_actors.cli.table import wants_colour
 from sos_actors.config import Config
 from sos_actors.errors import ConfigError, UsageError
+from sos_actors.market.calendar import Calendar
 from sos_actors.simulator.moments import read_time
 
 CONFIRMATION = "real money"
@@ -31,7 +33,10 @@ def add_parser(subparsers: Subparsers) -> None:
         "Trade a session: screen, promote, follow, decide, order, protect, record.\n\n"
         "Without a login the market is simulated and so are the orders. Logged in, prices are Upstox's and\n"
         "orders are still paper. Real orders need mode = \"live\" in [trading] of the configuration, --broker\n"
-        "upstox, and your word for it. Ctrl-C stops cleanly; 'sos stop --flat' closes everything first.",
+        "upstox, and your word for it.\n\n"
+        "At the end by the clock everything is closed. Ctrl-C ends the run cleanly and leaves positions as they are;\n"
+        "'sos stop --flat', from another terminal, closes everything first. A second Ctrl-C hurries, a third kills.\n"
+        "Exit status 0 when the run ended in order, also because you stopped it.",
         "sos live\n"
         "sos live --speed 10 --date 2026-01-13 --until 11:00\n"
         "sos live --source upstox --broker paper --no-tui",
@@ -55,16 +60,41 @@ def run(args: argparse.Namespace, config: Config) -> int:
     request = LiveRequest(
         args.broker, args.source, args.speed, args.date, args.until, screen, args.clock, tuple(args.strategies)
     )
-    source_of(config, request)
+    check_day(config, request, source_of(config, request), Calendar.default())
     if is_real_money(config, request):
         _confirm(config, args.yes_real_money)
     if kernels_are_cold():
         print("sos: First run: compiling the engine, once; ten seconds to a minute.", file=sys.stderr)
-    with Progress("Setting up", unit="steps") as progress:
-        last = run_live(config, request, progress.reach, partial(progress.advance, 1))
+    with _SettingUp() as telling:
+        last = run_live(config, request, telling.history, telling.step, telling.close)
     if last is not None:
-        print(rendered(day_summary(last, WIDTH, str(args.config or "")), WIDTH, sys.stdout.isatty()))
+        print(rendered(day_summary(last, WIDTH), WIDTH, wants_colour(sys.stdout, os.environ)))
+        print("\n".join(["", *what_next(last, str(args.config or ""))]))  # never cut: these are to be copied
     return 0
+
+
+class _SettingUp(ExitStack):
+    """Progress of what comes before trading; silent from ``close`` on, when the log or the screen speaks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._progress: Progress | None = self.enter_context(Progress("Setting up", unit="steps"))
+        self.callback(self._end)
+        self._label = ""
+
+    def step(self, label: str) -> None:
+        """The next thing is being set up."""
+        self._label = label
+        if self._progress is not None:
+            self._progress.advance(1, label)
+
+    def history(self, done: int, total: int, note: str = "") -> None:
+        """How much of the history is there."""
+        if self._progress is not None:
+            self._progress.advance(0, f"{self._label}: {done} of {total} {note}")
+
+    def _end(self) -> None:
+        self._progress = None
 
 
 def _confirm(config: Config, yes: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     path = find_journal(config, args.day, args.run)
     with Progress("Comparing"), Store.open(_folder(path, config), read_only=True) as store:
         if kernels_are_cold():
-            print("Compiling the engine, once; this takes up to a minute.")
+            print("Compiling the engine, once; this takes up to a minute.", file=sys.stderr)
         found = find_parity(path, config, store, Calendar.default(), symbol_master(config))
     if args.json:
         print(json.dumps(_document(found, path), ensure_ascii=False))

@@ -56,7 +56,8 @@ class Progress:
         if self._terminal:
             self._replace_line("")
         elif kind is None and self._clock() - self._begun >= QUIET_S:
-            self._stream.write(f"{self._label}: {self._counts()} in {self._clock() - self._begun:.0f} s\n")
+            counts = f"{self._counts()} in " if self._done or self._total else ""
+            self._stream.write(f"{self._label}: {counts}{self._clock() - self._begun:.0f} s\n")
         self._stream.flush()
 
     def advance(self, steps: int = 1, note: str = "") -> None:

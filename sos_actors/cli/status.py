@@ -44,7 +44,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )  # fmt: skip
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--actors", action="store_true", help="the whole tree of actors")
-    shown.add_argument("--patterns", metavar="SYMBOL", help="the phase of every strategy on a symbol")
+    shown.add_argument("--patterns", metavar="SYMBOL", help="how far the strategies are on a symbol")
     shown.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--watch", action="store_true", help="again every second, until Ctrl-C")
 
@@ -90,7 +90,7 @@ def _chosen(args: argparse.Namespace, seen: Seen, width: int) -> list[Block]:
     """What was asked for.
 
     Raises:
-        MissingDataError: no strategy looks at the symbol.
+        MissingDataError: no pattern has begun on the symbol.
     """
     status = seen.status
     if status is None or seen.holder is None:
@@ -100,7 +100,7 @@ def _chosen(args: argparse.Namespace, seen: Seen, width: int) -> list[Block]:
     if args.patterns:
         lines = patterns(status, args.patterns, width)
         if not lines:
-            raise MissingDataError(f"No strategy looks at {args.patterns} now; `sos status` lists what is in play.")
+            raise MissingDataError(f"No pattern has begun on {args.patterns}; `sos status` lists what is in play.")
         return [Block(lines, 0, len(lines))]
     return blocks(status, width)
 

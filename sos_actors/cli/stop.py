@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sos_actors.app.kill_switch import FLAT_SIGNAL, clear_flat, flat_reason, request_flat
 from sos_actors.app.run_lock import Holder, holder_of
-from sos_actors.app.seeing import held_words
+from sos_actors.app.seeing import held_words, is_gone_with_its_run, whose_now
 from sos_actors.app.status_file import read_status
 from sos_actors.cli.arguments import Subparsers, new_command
 from sos_actors.config import Config
@@ -76,8 +76,10 @@ def _nothing_runs(data_dir: Path, flat: bool) -> int:
     told = f"Nothing runs on {data_dir}."
     status = _news(data_dir)
     if status is not None and not status.holds_nothing:
-        told += f" The last run held {held_words(status)}: close that with the broker, or let `sos live` do it."
-        if flat:
+        told += f" The last run held {held_words(status)}."
+        gone = is_gone_with_its_run(status)
+        told += f" {whose_now(status)}" if gone else " Close that with the broker, or let `sos live` do it."
+        if flat and not gone:
             request_flat(data_dir, "sos stop --flat")
             told += " The next `sos live` will close it and not trade."
     return _complain(told)
@@ -137,7 +139,10 @@ def _end_now(data_dir: Path, holder: Holder, within_s: float) -> int:
             _send(holder, signal.SIGKILL)
             if not _wait(gone, within_s):
                 return _complain(f"Process {holder.pid} does not even end when it is killed.")
-            print(f"Run {holder.run_id} was killed; `sos live` takes up where it was.")
+            status = _news(data_dir, holder)
+            gone = status is not None and is_gone_with_its_run(status)
+            then = "its simulated market is gone with it" if gone else "`sos live` takes up where it was"
+            print(f"Run {holder.run_id} was killed; {then}.")
             return 0
     print(f"Run {holder.run_id} has ended.")
     return 0
@@ -146,7 +151,9 @@ def _end_now(data_dir: Path, holder: Holder, within_s: float) -> int:
 def _warn_of_positions(data_dir: Path, holder: Holder) -> None:
     status = _news(data_dir, holder)
     if status is not None and not status.holds_nothing:
-        _say(f"It holds {held_words(status)}. Nobody guards that until `sos live` runs again.")
+        gone = is_gone_with_its_run(status)
+        then = "That goes with its simulated market." if gone else "Nobody guards that until `sos live` runs again."
+        _say(f"It holds {held_words(status)}. {then}")
     if flat_reason(data_dir) is not None:
         _say("A request to be flat stands: the next `sos live` closes everything and does not trade.")
 

@@ -70,7 +70,7 @@ class Engine:
 
     def __init__(self, plan: Plan, rules: EngineRules, first_day: date) -> None:
         self._rules, self._first_day = rules, first_day
-        self._board = EventBoard(rules.listed)
+        self._board = EventBoard(rules.listed, rules.contracts.options.max_quote_age_ns)
         self.holdings = Holdings()
         self._days: list[date] = []
         self.followers = Followers(plan, rules.calendar, rules.stale_ns, rules.market_symbol, rules.most_followed)
@@ -125,13 +125,9 @@ class Engine:
         decided: list[list[Decision]] = []
         first = 0
         while first < len(events):
-            symbols: set[str] = set()
-            last = first
-            while last < len(events):
-                event = events[last]
-                if not isinstance(event, BarClosed) or event.symbol in symbols:
-                    break
-                symbols.add(event.symbol)
+            symbols, last = set[str](), first
+            while last < len(events) and isinstance(bar := events[last], BarClosed) and bar.symbol not in symbols:
+                symbols.add(bar.symbol)
                 last += 1
             if last - first > 1:
                 decided += self._on_bars([event for event in events[first:last] if isinstance(event, BarClosed)])
@@ -177,10 +173,13 @@ class Engine:
 
         Bars outside the symbol's session are left out; those of an earlier day only warm up.
         """
-        rows = [
-            self._session_row(bar.ts_open) if self._rules.calendar.is_session(day_of(bar.ts_open)) else None
-            for bar in bars
-        ]
+        rows: list[int | None] = []
+        for n, bar in enumerate(bars):
+            if n and bar.ts_open == bars[n - 1].ts_open:  # nearly always
+                rows.append(rows[-1])
+            else:
+                trades = self._rules.calendar.is_session(day_of(bar.ts_open))
+                rows.append(self._session_row(bar.ts_open) if trades else None)
         followed = [n for n, bar in enumerate(bars) if rows[n] is not None and bar.symbol in self.followers]
         signals = self.followers.on_bars([bars[n] for n in followed], [rows[n] or 0 for n in followed])
         fired = dict(zip(followed, signals, strict=True))
@@ -209,6 +208,8 @@ class Engine:
         return []
 
     def _on_tick(self, tick: Tick) -> list[Decision]:
+        if not self._keeper.is_open(self._account, tick.symbol):
+            return []
         return self._on_span(PriceSpan(tick.ts_event, tick.symbol, tick.price, tick.price, tick.price, tick.price))
 
     def _on_span(self, span: PriceSpan) -> list[Decision]:

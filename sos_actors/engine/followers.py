@@ -18,6 +18,7 @@ from sos_actors.engine.plan import FollowedSymbol, Plan, Programs, Watch, watche
 from sos_actors.engine.records import SIGNAL, InstrumentKind
 from sos_actors.engine.sessions import day_of
 from sos_actors.engine.watching import Closing, Frame, SessionHours, SymbolWatch, Warmth, warmth_of
+from sos_actors.market.agreement import Quarantines
 from sos_actors.market.calendar import Calendar
 from sos_actors.messages.market import BarClosed, QuarantineChanged, ScreenerAlert, Sentiment
 from sos_actors.strategy.kernel import MATCH
@@ -47,6 +48,7 @@ class Followers:
         self._pools: dict[int, list[RowPool]] = {}
         self._moods: dict[str, Mood] = {}
         self._own_moods: set[str] = set()
+        self._quarantines: dict[str, Quarantines] = {}
         self._hours: dict[tuple[date, Segment], SessionHours | None] = {}
         self._watches: dict[str, SymbolWatch] = {}
         for number in range(len(plan.symbols)):
@@ -98,8 +100,9 @@ class Followers:
         A quarantine counts for signals alone: what is held goes on as before.
         """
         if isinstance(fact, QuarantineChanged):
+            self._quarantines[fact.symbol] = self._quarantines.get(fact.symbol, Quarantines.of()).after(fact)
             if fact.symbol in self._watches:
-                self._watches[fact.symbol].on_quarantine(fact)
+                self._watches[fact.symbol].quarantines = self._quarantines[fact.symbol]
             return
         mood = self._mood(fact.symbol)
         if isinstance(fact, ScreenerAlert):
@@ -122,10 +125,16 @@ class Followers:
             session_rows: the engine's row of each bar's session, -1 to warm up only.
         """
         closings, owners = [], []
+        known: dict[tuple[int, Segment], SessionHours | None] = {}
         for owner, (bar, row) in enumerate(zip(bars, session_rows, strict=True)):
             watch = self._watches.get(bar.symbol)
-            hours = self._session(bar.ts_open, watch.segment) if watch is not None else None
-            if watch is None or hours is None:
+            if watch is None:
+                continue
+            key = (bar.ts_open, watch.segment)
+            if key not in known:
+                known[key] = self._session(*key)
+            hours = known[key]
+            if hours is None:
                 continue
             if any(first <= bar.ts_open < last for first, last in hours.intervals):
                 closed = watch.on_bar(bar, hours, row)
@@ -141,6 +150,8 @@ class Followers:
         """Close longer bars whose last minutes never came; the SIGNAL records of each symbol that had any."""
         signals = []
         for watch in self._watches.values():
+            if ts < watch.due:
+                continue
             closings = watch.on_time(ts)
             matched = self._match(closings, [(0, watch)] * len(closings))
             parts = [self._signals(watch, one, found) for one, found in zip(closings, matched, strict=True)]
@@ -195,6 +206,7 @@ class Followers:
         followed = self.plan.symbols[number]
         frames = [self._frame(watch) for watch in self.plan.watches if watch.symbol == number]
         watch = SymbolWatch(number, _segment(followed), self._mood(followed.symbol), frames)
+        watch.quarantines = self._quarantines.get(followed.symbol, watch.quarantines)
         self._watches[followed.symbol] = watch
         return watch
 

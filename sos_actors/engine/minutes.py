@@ -134,7 +134,8 @@ class MinuteBuilder:
         self._tick(instrument, quote, received)
         waiting = instrument.waiting
         if waiting is not None and received >= waiting.opened + NANOS_PER_MINUTE + self._grace:
-            found = found._replace(closed=[*found.closed, self._stand_in(instrument, waiting)])
+            gaps = [*found.gaps]
+            found = found._replace(closed=[*found.closed, self._stand_in(instrument, waiting, gaps)], gaps=gaps)
             instrument.waiting = None
         return found
 
@@ -143,6 +144,7 @@ class MinuteBuilder:
         if now < self._due:
             return NOTHING
         closed: list[BarClosed] = []
+        gaps: list[Gap] = []
         due = _NEVER
         for instrument in self._instruments.values():
             for minute in (instrument.waiting, instrument.running):
@@ -152,13 +154,13 @@ class MinuteBuilder:
                 if ends > now:
                     due = min(due, ends)
                     continue
-                closed.append(self._stand_in(instrument, minute))
+                closed.append(self._stand_in(instrument, minute, gaps))
                 if minute is instrument.running:
                     instrument.running = None
                 else:
                     instrument.waiting = None
         self._due = due
-        return Minutes(closed, [], []) if closed else NOTHING
+        return Minutes(closed, [], gaps) if closed else NOTHING
 
     def _instrument(self, symbol: str) -> _Instrument:
         instrument = self._instruments.get(symbol)
@@ -180,22 +182,24 @@ class MinuteBuilder:
             return NOTHING
         waiting, running = instrument.waiting, instrument.running
         earlier = [minute for minute in (waiting, running) if minute is not None and minute.opened < told.ts]
-        closed = [self._stand_in(instrument, minute) for minute in earlier]
+        gaps: list[Gap] = []
+        closed = [self._stand_in(instrument, minute, gaps) for minute in earlier]
         instrument.waiting, instrument.running = _after(waiting, told.ts), _after(running, told.ts)
-        gap = self._gap(instrument, told.ts)
+        self._gap(instrument, told.ts, gaps)
         instrument.done, instrument.interrupted = told.ts, False
-        return Minutes([*closed, bar], [], [gap] if gap else [])
+        return Minutes([*closed, bar], [], gaps)
 
-    def _gap(self, instrument: _Instrument, opened: int) -> Gap | None:
-        """The minutes between the last one and this one, where they must, or may, have had trades."""
+    def _gap(self, instrument: _Instrument, opened: int, gaps: list[Gap]) -> None:
+        """Add the minutes between the last one and this one, where they must, or may, have had trades."""
         if instrument.done < 0 or not (instrument.interrupted or instrument.segment is Segment.INDEX):
-            return None
+            return
         missing = [
             minute
             for start, close in self._hours(instrument, opened)
             for minute in range(max(start, instrument.done + NANOS_PER_MINUTE), min(close, opened), NANOS_PER_MINUTE)
         ]
-        return Gap(instrument.symbol, missing[0], missing[-1]) if missing else None
+        if missing:
+            gaps.append(Gap(instrument.symbol, missing[0], missing[-1]))
 
     def _tick(self, instrument: _Instrument, quote: Quote, received: int) -> None:
         """The last trade builds the running minute, if it is of one that can still close."""
@@ -237,8 +241,10 @@ class MinuteBuilder:
         known = base is not None and volume is not None and volume >= base
         running.volume = float(volume - base) if known else None  # type: ignore[operator]
 
-    def _stand_in(self, instrument: _Instrument, minute: _Running) -> BarClosed:
+    def _stand_in(self, instrument: _Instrument, minute: _Running, gaps: list[Gap]) -> BarClosed:
+        """A bar made of ticks; what is missing before it is added to the gaps."""
         self.counts.provisional += 1
+        self._gap(instrument, minute.opened, gaps)
         instrument.done = minute.opened
         instrument.stood_in.add(minute.opened)
         volume = None if instrument.segment is Segment.INDEX else minute.volume

@@ -24,6 +24,7 @@ from sos_actors.messages.trading import (
 from sos_actors.types import Side, UnixNanos
 
 Decision = SignalFormed | EntryRefused | SubmitOrder | CancelOrder | PositionOpened | PositionClosed
+_HELD = (codes.OPEN, codes.EXIT_SENT)
 ORDERS_EACH = 1_000_000
 """Order numbers of one position: its entry has the first, its exits follow."""
 
@@ -53,11 +54,21 @@ class PositionKeeper:
         side, quantity = Side(int(position["side"])), int(position["quantity"])
         return [self._order(position, int(position["sent_ts"]), side, quantity, reference_price, "signal")]
 
+    def is_open(self, account: Account, name: str) -> bool:
+        """Whether a price of the instrument concerns anything that is held."""
+        states = account.positions["state"].tolist()
+        if codes.OPEN not in states and codes.EXIT_SENT not in states:
+            return False
+        names, numbers = self._holdings.names, account.positions["instrument"].tolist()
+        return any(state in _HELD and names[number] == name for state, number in zip(states, numbers, strict=True))
+
     def on_prices(self, account: Account, span: PriceSpan) -> list[Decision]:
         """Stops and targets of what is held in ``span.symbol``; an exit that failed before is sent again."""
         decisions: list[Decision] = []
+        if not self.is_open(account, span.symbol):
+            return decisions
         for position in account.positions:
-            if position["state"] not in (codes.OPEN, codes.EXIT_SENT) or self._name(position) != span.symbol:
+            if position["state"] not in _HELD or self._name(position) != span.symbol:
                 continue
             position["last_price"], position["last_ts"] = span.close, span.ts_event
             if position["state"] == codes.EXIT_SENT:
@@ -145,7 +156,9 @@ class PositionKeeper:
                 position["leaving"] = min(int(position["leaving"]), event.quantity)
             if event.quantity == 0:
                 position["exit_reason"] = position["exit_reason"] or codes.CORRECTED
-                position["quantity"], position["leaving"] = position["filled"], 0
+                position["state"], position["leaving"] = codes.EXIT_SENT, 0
+                if position["filled"] < position["quantity"]:  # it may fill on: closed when that is over
+                    return [CancelOrder(event.ts_event, order_of(int(position["id"])))]
                 return self._settle(account, slot, OrderUpdated(event.ts_event, 0, OrderStatus.FILLED, 0, event.price))
         return []
 

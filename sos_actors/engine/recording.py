@@ -78,8 +78,7 @@ class _Table:
 
     def encode(self, value: object) -> bytes:
         number, whole = self._numbers[type(value)]
-        values = whole.pack(value)
-        values.insert(0, number)
+        values = (number, *whole.values_of(value)) if not whole.to_plain else [number, *whole.pack(value)]
         return self._encoder.encode(values)
 
     def decode(self, data: bytes) -> Any:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.compiled import compiled
+from sos_actors.compiled import brief
 from sos_actors.engine import codes
 from sos_actors.strategy.arithmetic import round_half_even
 
@@ -20,20 +20,20 @@ TICK_SLACK = 1e-9
 """Of a tick: what a price on the tick, or halfway, may miss by in floating point."""
 
 
-@compiled
+@brief
 def to_tick(price: float, tick: float) -> float:
     """The nearest price the exchange accepts, at least one tick; halves go up."""
     steps = math.floor(price / tick + 0.5 + TICK_SLACK)
     return round_half_even(max(steps, 1.0) * tick, 4)
 
 
-@compiled
+@brief
 def sound(side: int, entry: float, stop: float, target: float) -> bool:
     """Whether stop and target are prices and stand on their proper sides of the entry."""
     return (entry - stop) * side > 0.0 and (target - entry) * side > 0.0 and min(stop, target) > 0.0
 
 
-@compiled
+@brief
 def start_session(book: Records, number: int) -> None:
     """Reset the counters of the day when the session changes."""
     if book[0].session != number:
@@ -42,7 +42,7 @@ def start_session(book: Records, number: int) -> None:
         book[0].realised_today = 0.0
 
 
-@compiled
+@brief
 def lost_today(book: Records, positions: Records) -> float:
     """Rupees lost in this session: closed trades with their estimated charges, and what is held at its last price."""
     result: float = book[0].realised_today
@@ -54,7 +54,7 @@ def lost_today(book: Records, positions: Records) -> float:
     return -result
 
 
-@compiled
+@brief
 def gate(book: Records, limits: Records, positions: Records, symbol: int, quantity_mod: float, ts: int,
          last_entry: int) -> int:  # fmt: skip
     """The risk gate: 0 lets an entry pass, anything else is the ``Reason`` against it."""
@@ -78,7 +78,7 @@ def gate(book: Records, limits: Records, positions: Records, symbol: int, quanti
     return codes.PER_SYMBOL if same >= limits[0].max_per_symbol else 0
 
 
-@compiled
+@brief
 def entry_quantity(limits: Records, kind: int, lot: int, price: float, risk: float, quantity_mod: float) -> int:
     """Units to buy or sell: whole lots, never fewer than one.
 
@@ -99,7 +99,7 @@ def entry_quantity(limits: Records, kind: int, lot: int, price: float, risk: flo
     return int(max(math.floor(units / lot + 1e-9), 1.0)) * lot
 
 
-@compiled
+@brief
 def enter(book: Records, positions: Records, signals: Records, signal: int, instrument: int, quantity: int,
           stop: float, target: float, stop_distance: float, target_distance: float, side: int) -> int:  # fmt: skip
     """Take a free slot for a signal that passed the gate; the order counts as sent. Returns the slot, -1 if none."""
@@ -138,7 +138,7 @@ def enter(book: Records, positions: Records, signals: Records, signal: int, inst
     return -1
 
 
-@compiled
+@brief
 def fill_entry(positions: Records, k: int, ts: int, price: float, quantity: int, tick: float) -> None:
     """An entry filled, wholly or in part: the average price; an option's stop and target move with the fill."""
     position = positions[k]
@@ -156,7 +156,7 @@ def fill_entry(positions: Records, k: int, ts: int, price: float, quantity: int,
         position.target = to_tick(position.entry_price + position.side * position.target_distance, tick)
 
 
-@compiled
+@brief
 def drop_entry(book: Records, positions: Records, signals: Records, k: int, reason: int) -> None:
     """An entry that never filled: the slot is free again and the signal says why."""
     signals[positions[k].signal].outcome = codes.SKIPPED
@@ -168,7 +168,7 @@ def drop_entry(book: Records, positions: Records, signals: Records, k: int, reas
         book[0].trades_today -= 1
 
 
-@compiled
+@brief
 def exit_touch(side: int, stop: float, target: float, open_: float, high: float, low: float) -> tuple[int, float]:
     """Whether a stretch of prices reaches stop or target: the ``ExitReason`` (0 none) and the price it exits at.
 
@@ -187,7 +187,7 @@ def exit_touch(side: int, stop: float, target: float, open_: float, high: float,
     return codes.NO_EXIT, 0.0
 
 
-@compiled
+@brief
 def close_position(book: Records, positions: Records, k: int, instruments: Records, ts: int, price: float,
                    reason: int, trades: Records) -> None:  # fmt: skip
     """An exit filled: write the trade, free the slot, count the result (less estimated charges) against the limit.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sos_actors.compiled import compiled, inlined
+from sos_actors.compiled import brief, compiled, inlined
 from sos_actors.engine import codes
 from sos_actors.engine.rules import (
     close_position,
@@ -95,13 +95,13 @@ class Bars(NamedTuple):
     prices: NDArray[np.float64]
 
 
-@compiled
+@brief
 def fill_price(price: float, side: int, slippage_ticks: int, tick: float) -> float:
     """A market-like fill: the price moved against us by the slippage. ``side`` 1 buys, -1 sells."""
     return max(round_half_even(price + side * slippage_ticks * tick, 4), tick)
 
 
-@compiled
+@brief
 def judge(account: Account, grounds: Grounds, i: int) -> int:
     """Veto, soundness, quarantine and gate for signal ``i``; writes the outcome on failure.
 
@@ -128,14 +128,14 @@ def judge(account: Account, grounds: Grounds, i: int) -> int:
     return reason
 
 
-@compiled
+@brief
 def refuse(signals: Records, i: int) -> int:
     """A signal whose levels make no trade; returns the reason."""
     signals[i].outcome, signals[i].reason = codes.REFUSED, codes.RISK_NOT_POSITIVE
     return codes.RISK_NOT_POSITIVE
 
 
-@compiled
+@brief
 def enter_equity(account: Account, grounds: Grounds, instruments: Records, i: int) -> int:
     """Trade the symbol itself: levels are the signal's own, on the tick. Returns the slot, -1 when refused."""
     signal = account.signals[i]
@@ -151,7 +151,7 @@ def enter_equity(account: Account, grounds: Grounds, instruments: Records, i: in
                  signal.side)  # fmt: skip
 
 
-@compiled
+@brief
 def enter_option(account: Account, grounds: Grounds, instruments: Records, i: int, choice: Records) -> int:
     """Buy the chosen contract: levels are distances from the fill. Returns the slot, -1 when refused."""
     k = choice[0].instrument

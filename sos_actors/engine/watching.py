@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from sos_actors.engine.plan import Watch
 from sos_actors.engine.sessions import day_of
 from sos_actors.market.agreement import Quarantines
 from sos_actors.market.calendar import Calendar
-from sos_actors.messages.market import BarClosed, QuarantineChanged, ScreenerAlert
+from sos_actors.messages.market import BarClosed, ScreenerAlert
 from sos_actors.strategy.matcher import Matcher, Storage
 from sos_actors.strategy.program import CompiledStrategies
 from sos_actors.strategy.rows import RowPool, row_capacity
@@ -25,6 +24,7 @@ from sos_actors.strategy.surroundings import screener_values, surroundings
 from sos_actors.strategy.tree import SCREENER_FIELDS
 from sos_actors.types import NANOS_PER_MINUTE, Segment
 
+NEVER = 2**63 - 1
 Row = tuple[float, float, float, float, float, float]
 """Open, high, low, close, volume, oi."""
 
@@ -54,11 +54,12 @@ NO_SESSION = SessionHours((), 0, 0, 0)
 class Frame:
     """One timeframe of a symbol: the bar that is open, and the row of the patterns' arrays that it will join."""
 
-    __slots__ = ("bucket", "ends", "minutes", "pool", "row", "rows", "session", "session_row", "ts", "watch")
+    __slots__ = ("bucket", "ends", "length", "minutes", "pool", "row", "rows", "session", "session_row", "ts", "watch")
 
     def __init__(self, watch: Watch, pool: RowPool, row: int) -> None:
         self.watch, self.pool, self.row = watch, pool, row
         self.minutes = watch.compiled.timeframe_minutes
+        self.length = self.minutes * NANOS_PER_MINUTE
         self.rows: list[Row] = []
         self.ts: list[int] = []
         self.bucket = self.ends = 0
@@ -66,8 +67,7 @@ class Frame:
         self.session_row = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(NamedTuple):
     """A bar of one frame that has closed and not been matched yet.
 
     Attributes:
@@ -102,41 +102,45 @@ class SymbolWatch:
         self.symbol, self.segment, self.mood, self.frames = symbol, segment, mood, frames
         self.quarantines = Quarantines.of()
         self.last_open = -1
-
-    def on_quarantine(self, change: QuarantineChanged) -> None:
-        """The prices began to disagree, or agree again: it counts for bars that close from then on."""
-        self.quarantines = self.quarantines.after(change)
+        self.due = NEVER
+        """When the first of the open bars ends, UnixNanos; ``on_time`` does nothing before."""
 
     def on_bar(self, bar: BarClosed, session: SessionHours, session_row: int) -> list[Closing]:
         """Take a closed minute; returns the bars of all timeframes that closed with it, in order.
 
         A minute that is not later than the last one changes nothing: history and feed may both bring it.
         """
-        if bar.ts_open <= self.last_open:
+        opened = int(bar.ts_open)
+        if opened <= self.last_open:
             return []
-        self.last_open = int(bar.ts_open)
+        self.last_open = opened
         closed = []
         volume = np.nan if bar.volume is None else bar.volume
         oi = bar.oi
         if oi is None:
             oi = self.mood.total_oi(int(bar.ts_event)) if self.segment is Segment.INDEX else np.nan
         row = (bar.open, bar.high, bar.low, bar.close, volume, oi)
+        since, over, due = opened - session.open, opened + NANOS_PER_MINUTE, NEVER
         for frame in self.frames:
-            length = frame.minutes * NANOS_PER_MINUTE
-            bucket = session.open + (bar.ts_open - session.open) // length * length
+            bucket = opened - since % frame.length
             if frame.ts and bucket != frame.bucket:
                 closed.append(_close(frame))
             frame.bucket, frame.session, frame.session_row = bucket, session, session_row
-            frame.ends = min(bucket + length, session.close)
-            frame.ts.append(bar.ts_open)
+            frame.ends = min(bucket + frame.length, session.close)
+            frame.ts.append(opened)
             frame.rows.append(row)
-            if bar.ts_open + NANOS_PER_MINUTE >= frame.ends:
+            if over >= frame.ends:
                 closed.append(_close(frame))
+            elif frame.ends < due:
+                due = frame.ends
+        self.due = due
         return closed
 
     def on_time(self, ts: int) -> list[Closing]:
         """Longer bars whose time is over though their last minutes never came."""
-        return [_close(frame) for frame in self.frames if frame.ts and ts >= frame.ends]
+        closed = [_close(frame) for frame in self.frames if frame.ts and ts >= frame.ends]
+        self._note_due()
+        return closed
 
     def remember(self, past: SymbolPast, warmed: Warmth) -> None:
         """Begin where the past ends."""
@@ -148,6 +152,10 @@ class SymbolWatch:
             frame.pool.adopt(frame.row, warm.matcher)
             frame.ts, frame.rows = list(warm.ts), list(warm.rows)
             frame.bucket, frame.ends, frame.session, frame.session_row = warm.bucket, warm.ends, warm.session, -1
+        self._note_due()
+
+    def _note_due(self) -> None:
+        self.due = min((frame.ends for frame in self.frames if frame.ts), default=NEVER)
 
 
 class WarmFrame(NamedTuple):

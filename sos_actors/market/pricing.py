@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from sos_actors.compiled import compiled
+from sos_actors.compiled import brief
 
 NANOS_PER_YEAR = 365 * 86_400 * 1_000_000_000
 """Calendar year of 365 days, the day count of NSE's own volatilities."""
@@ -38,19 +38,19 @@ class Greeks(NamedTuple):
     vega: float
 
 
-@compiled
+@brief
 def years_to_expiry(now_ns: int, expiry_close_ns: int) -> float:
     """Calendar time left in years of 365 days; 0 from the close of trading on, when the option is its intrinsic."""
     return max(expiry_close_ns - now_ns, 0) / NANOS_PER_YEAR
 
 
-@compiled
+@brief
 def normal_cdf(x: float) -> float:
     """Standard normal distribution function, accurate in both tails (erfc keeps what 1 - erf would cancel)."""
     return 0.5 * math.erfc(-x / _SQRT2)
 
 
-@compiled
+@brief
 def black76_price(
     forward: float, strike: float, years: float, volatility: float, is_call: bool, rate: float = 0.0
 ) -> float:
@@ -77,7 +77,7 @@ def black76_price(
     return discount * sign * (forward * normal_cdf(sign * d1) - strike * normal_cdf(sign * (d1 - deviation)))
 
 
-@compiled
+@brief
 def black_scholes_price(
     spot: float, strike: float, years: float, volatility: float, is_call: bool, rate: float = 0.0
 ) -> float:
@@ -88,7 +88,7 @@ def black_scholes_price(
     return black76_price(spot * math.exp(rate * years), strike, years, volatility, is_call, rate)
 
 
-@compiled
+@brief
 def implied_volatility(
     price: float, forward: float, strike: float, years: float, is_call: bool, rate: float = 0.0
 ) -> float:
@@ -130,7 +130,7 @@ def implied_volatility(
     return guess
 
 
-@compiled
+@brief
 def black76_vega(forward: float, strike: float, years: float, volatility: float) -> float:
     """Undiscounted rupees per unit of volatility (1.0 = 100 points), the same for call and put."""
     deviation = volatility * math.sqrt(years)
@@ -140,7 +140,7 @@ def black76_vega(forward: float, strike: float, years: float, volatility: float)
     return forward * math.sqrt(years) * math.exp(-0.5 * d1 * d1) / _SQRT_2PI
 
 
-@compiled
+@brief
 def greeks(forward: float, strike: float, years: float, volatility: float, is_call: bool, rate: float = 0.0) -> Greeks:
     """Greeks of ``black76_price``; all NaN without time or volatility, where they are not defined."""
     deviation = volatility * math.sqrt(years) if volatility > 0.0 and years > 0.0 else 0.0

@@ -123,9 +123,11 @@ class PositionCorrected:
     Attributes:
         quantity: units the broker says are left of the position; 0 closes it.
         price: rupees the missing units are valued at.
+        order_id: the stop order at the broker that sold them; 0 when nobody knows what did.
     """
 
     ts_event: UnixNanos
     position_id: int
     quantity: int
     price: float
+    order_id: int = 0

@@ -157,6 +157,11 @@ class Actor(ReportsExit, pykka.ThreadingActor):
         self._owns_mailbox = mailbox is None
         super().__init__(**kwargs)
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it was replaced while it was at something: what it still does, its successor knows nothing of."""
+        return cast(Inbox, self.actor_inbox).is_cut
+
     def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]  # pykka calls it on the instance
         return self._mailbox.open()
 

@@ -58,7 +58,9 @@ class Dispatcher:
         on_batch: serves a batch; called on the dispatcher's thread.
         cpu: core of the thread; -1 the last one, -2 none (see ``pin_this_thread``).
         on_failure: told what ``on_batch`` raised, on the dispatcher's thread.
-        latency: takes the stage *decided*: from publication to the end of ``on_batch``.
+        on_idle: called there whenever the ring is empty, before the next wait; what can wait until nobody does.
+        latency: takes the stage *decided*: from publication to the end of ``on_batch``, or to the moment at which the
+            consumer says that it is done with the event.
         stalls: takes how long the oldest event of each batch waited.
         name: of the thread.
         most: events in one batch.
@@ -71,12 +73,13 @@ class Dispatcher:
         *,
         on_failure: Callable[[BaseException], None],
         latency: StageLatency,
+        on_idle: Callable[[], None] = lambda: None,
         cpu: int = NO_CPU,
         stalls: StallMeter | None = None,
         name: str = "dispatcher",
         most: int = MOST_AT_ONCE,
     ) -> None:
-        self._ring, self._on_batch, self._on_failure = ring, on_batch, on_failure
+        self._ring, self._on_batch, self._on_failure, self._on_idle = ring, on_batch, on_failure, on_idle
         self._decided = latency.recorder(Stage.DECIDED)
         self.stalls = stalls if stalls is not None else StallMeter()
         self._cpu, self._most = cpu, most
@@ -127,6 +130,7 @@ class Dispatcher:
         while not self._stopping:
             batch = ring.drain(self._most)
             if batch is None:
+                self._idle()
                 ring.wait()
             else:
                 self._serve(batch)
@@ -138,15 +142,22 @@ class Dispatcher:
         while (batch := ring.drain(self._most)) is not None:
             self._serve(batch)
 
+    def _idle(self) -> None:
+        try:
+            self._on_idle()
+        except Exception as error:  # as below
+            logger.exception("What the dispatcher does when there is nothing to do failed.")
+            self._on_failure(error)
+
     def _serve(self, batch: Batch) -> None:
         begun = monotonic_ns()
-        self.stalls.note(begun, begun - int(batch.published_ns.item(0)))
+        self.stalls.note(begun, begun - int(batch.times.item(0, 1)))
         self.batches += 1
         try:
             self._on_batch(batch)
         except BaseException as error:  # the loop is the boundary: nothing an event does may end it
             self._failed(batch, error)
-        self._decided.record_many(monotonic_ns() - batch.published_ns)
+        self._decided.record_until(batch.times, monotonic_ns())
 
     def _failed(self, batch: Batch, error: BaseException) -> None:
         self.failures += 1

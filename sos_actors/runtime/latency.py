@@ -16,7 +16,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-from sos_actors.compiled import compiled
+from sos_actors.compiled import brief
 from sos_actors.runtime.clock import monotonic_ns, wall_time
 from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, UnixNanos
 
@@ -32,7 +32,7 @@ _MAXIMUM, _REFUSED = COUNTERS, COUNTERS + 1
 MINUTES_KEPT = 400
 
 
-@compiled
+@brief
 def _count(cells: NDArray[np.int64], figures: NDArray[np.int64]) -> None:
     for ns in figures:
         if ns < 0:
@@ -44,6 +44,21 @@ def _count(cells: NDArray[np.int64], figures: NDArray[np.int64]) -> None:
             scaled >>= 1
             bucket += 1
         cells[(bucket << _HALF_BITS) + scaled] += 1
+
+
+@brief
+def _count_until(cells: NDArray[np.int64], times: NDArray[np.int64], now: int, one: NDArray[np.int64]) -> None:
+    for k in range(times.shape[0]):
+        one[0] = (times[k, 2] if times[k, 2] > 0 else now) - times[k, 1]
+        _count(cells, one)
+
+
+@brief
+def _count_between(cells: NDArray[np.int64], times: NDArray[np.int64], one: NDArray[np.int64]) -> None:
+    for k in range(times.shape[0]):
+        if times[k, 0] > 0:
+            one[0] = times[k, 1] - times[k, 0]
+            _count(cells, one)
 
 
 class Stage(StrEnum):
@@ -87,6 +102,14 @@ class LatencyRecorder:
         """Count durations: int64 (n,), nanoseconds."""
         _count(self._cells, figures)
 
+    def record_until(self, times: NDArray[np.int64], now_ns: int) -> None:
+        """Count the way from publication to the end of each event, else to now, of a batch's ``times``."""
+        _count_until(self._cells, times, now_ns, self._one)
+
+    def record_between(self, times: NDArray[np.int64]) -> None:
+        """Count the way from receipt, where that is known, to publication, of a batch's ``times``."""
+        _count_between(self._cells, times, self._one)
+
     @property
     def refused(self) -> int:
         """Negative durations: the clocks of the two ends differ."""
@@ -102,7 +125,7 @@ class LatencyRecorder:
 
     def figures(self) -> StageFigures:
         """Percentiles of what was counted so far."""
-        return _figures(self.cells())
+        return figures_of(self.cells())
 
 
 class StageLatency:
@@ -127,13 +150,14 @@ class StageLatency:
 
     def histogram(self, stage: Stage) -> HdrHistogram:
         """All durations of a stage as a histogram of the HdrHistogram library."""
-        return _histogram(self._cells(stage))
+        return _histogram(self.cells(stage))
 
     def snapshot(self) -> dict[Stage, StageFigures]:
         """The figures of every stage as they are now."""
-        return {stage: _figures(self._cells(stage)) for stage in Stage}
+        return {stage: figures_of(self.cells(stage)) for stage in Stage}
 
-    def _cells(self, stage: Stage) -> NDArray[np.int64]:
+    def cells(self, stage: Stage) -> NDArray[np.int64]:
+        """The counters of a stage, as ``LatencyRecorder.cells``; those of two moments may be subtracted."""
         with self._lock:
             recorders = list(self._recorders[stage])
         merged = recorders[0].cells()
@@ -191,8 +215,11 @@ def _highest_equal(index: int) -> int:
     return ((index - (bucket << _HALF_BITS) + 1) << bucket) - 1
 
 
-def _figures(cells: NDArray[np.int64]) -> StageFigures:
-    """Percentiles by HdrHistogram's rule, without its loop over all counters in Python."""
+def figures_of(cells: NDArray[np.int64]) -> StageFigures:
+    """The figures of counters, int64 (COUNTERS + 2,).
+
+    Percentiles by HdrHistogram's rule, without its loop over all counters in Python.
+    """
     totals = np.cumsum(cells[:COUNTERS])
     count = int(totals[-1])
     if not count:

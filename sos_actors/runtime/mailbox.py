@@ -182,6 +182,11 @@ class Inbox:
         self.mailbox = mailbox
         self._cut = False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the incarnation was given up, and has a successor or none."""
+        return self._cut
+
     def put(self, envelope: Envelope[Any], /) -> None:
         """Leave a message; a ping is read next, a stop after all that waits."""
         if not _is_private(envelope):

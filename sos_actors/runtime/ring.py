@@ -274,14 +274,16 @@ class RingBuffer:
         """Copy slots ``first`` to ``last``, which lie side by side, and free them."""
         start, count = first & self._mask, last - first + 1
         stop = start + count
-        events = self._objects[start:stop]
-        self._objects[start:stop] = [None] * count
+        if count == 1:
+            events, self._objects[start] = [self._objects[start]], None
+        else:
+            events = self._objects[start:stop]
+            self._objects[start:stop] = [None] * count
         for number, event in enumerate(events):
             if event is _TICK:
                 symbol, ts_event, price, _, _ = TICK.unpack_from(self._bytes, (start + number) * SLOT_BYTES + TICK_AT)
                 events[number] = Tick(ts_event, self._symbols[symbol], price)
-        times = self._times[start:stop].copy()
-        batch = Batch(count, events, times[:, 1], times[:, 0])
+        batch = Batch(count, events, self._times[start:stop].copy())
         self._gating = last
         if self._waiting:  # a producer counts itself before it looks whether there is room
             with self._lock:
@@ -293,5 +295,5 @@ class RingBuffer:
         taken: list[_Aside] = []
         while self._aside and len(taken) < most and self._aside[0].after <= self._gating:
             taken.append(self._aside.popleft())
-        times = np.array([(one.received_ns, one.published_ns) for one in taken], np.int64)
-        return Batch(len(taken), [one.event for one in taken], times[:, 1], times[:, 0])
+        times = np.array([(one.received_ns, one.published_ns, 0) for one in taken], np.int64)
+        return Batch(len(taken), [one.event for one in taken], times)

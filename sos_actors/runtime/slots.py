@@ -20,8 +20,9 @@ SLOT_BYTES, SLOT_WORDS = SLOT.itemsize, SLOT.itemsize // 8
 TICK, TICK_AT = struct.Struct("=qqdqq"), 8
 QUOTE, QUOTE_AT = struct.Struct("=qd"), 16
 TIMES, TIMES_AT = struct.Struct("=qq"), 32
-TIMES_WORDS = slice(4, 6)
-"""How the fields are written, and where in the slot: all but the sequence; ts_event and price; the two times."""
+TIMES_WORDS = slice(4, 7)
+"""How the fields are written, and where in the slot: all but the sequence; ts_event and price; the two times. The word
+behind them is never written, and stands as 0 in the times of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,28 @@ class Batch:
     Attributes:
         n: how many.
         events: the objects; a tick is a ``Tick``.
-        published_ns: int64 (n,), ``monotonic_ns`` of the publication; of a conflated tick, the first one's.
-        received_ns: int64 (n,), ``monotonic_ns`` at which its cause reached the process; 0 where unknown.
+        times: int64 (n, 3), contiguous: the two below, and when the event was done with, for a consumer that says so
+            (``done``); 0 means with the batch.
     """
 
     n: int
     events: list[object]
-    published_ns: NDArray[np.int64]
-    received_ns: NDArray[np.int64]
+    times: NDArray[np.int64]
+
+    @property
+    def received_ns(self) -> NDArray[np.int64]:
+        """int64 (n,), ``monotonic_ns`` at which its cause reached the process; 0 where unknown."""
+        return self.times[:, 0]
+
+    @property
+    def published_ns(self) -> NDArray[np.int64]:
+        """int64 (n,), ``monotonic_ns`` of the publication; of a conflated tick, the first one's."""
+        return self.times[:, 1]
+
+    def done(self, number: int, at_ns: int) -> None:
+        """An event has been done with at ``at_ns`` (``monotonic_ns``), before the rest of its batch."""
+        self.times[number, 2] = at_ns
+
+    def cause_ns(self, number: int) -> int:
+        """When the cause of an event reached the process; where that is unknown, when it was published."""
+        return int(self.times.item(number, 0)) or int(self.times.item(number, 1))

@@ -188,6 +188,15 @@ def test_missed_bars_are_told_in_order_and_only_those(floor: Floor) -> None:
     assert floor.names == []
 
 
+def test_of_a_contract_only_what_was_missed_is_told(floor: Floor) -> None:
+    contract = "NSE|FO|NIFTY 25600 CE 13 JAN 26"
+    floor.begin()
+    floor.source.bars = bars(1, 2, 3, 4)
+    floor.tell(GapFound(contract, minute(3), minute(4)))
+    found = [(one.symbol, one.ts_open) for one in floor.sink.events if isinstance(one, BarClosed)]
+    assert found == [(contract, minute(3)), (contract, minute(4))]
+
+
 def test_a_symbol_that_went_on_past_its_gap_begins_anew(floor: Floor) -> None:
     floor.begin()
     floor.last[A], floor.source.bars = minute(5), bars(1, 2, 3, 4, 5)

@@ -11,8 +11,10 @@ import pytest
 from sos_actors.actors.decisions import DecisionDesk, Hearers, Question
 from sos_actors.config import Risk
 from sos_actors.engine.engine import Engine, Event
+from sos_actors.engine.following import SymbolFollowed, SymbolPast
 from sos_actors.engine.positions import Decision, order_of
-from sos_actors.engine.recording import decode_decision, decode_document, decode_event
+from sos_actors.engine.recording import decode_decision, decode_document, decode_event, encode_event
+from sos_actors.engine.watching import Warmth
 from sos_actors.errors import JournalError
 from sos_actors.messages.market import BarClosed, Tick
 from sos_actors.messages.signals import SignalFormed
@@ -61,6 +63,17 @@ class Fragile(Engine):
         return [self.step(event) for event in events]
 
 
+class Unfollowing(Engine):
+    """Breaks whenever a symbol is to be followed."""
+
+    def follow(self, event: SymbolFollowed, prepared: Warmth | None = None) -> list[Decision]:
+        super().follow(event, prepared)
+        raise ValueError("not this one")
+
+    def step(self, event: Event) -> list[Decision]:
+        return self.follow(event) if isinstance(event, SymbolFollowed) else super().step(event)
+
+
 class World:
     """A desk over an engine that enters on every bar; remembers what was done, and what was in the journal by then."""
 
@@ -70,6 +83,7 @@ class World:
         self.rejected: list[OrderUpdated] = []
         self.troubles: list[str] = []
         self.engine_class = engine_class
+        self.fails = False
         self.made = 0
         self.now = minute(FIRST, 0)
         hearers = Hearers(self.decided, self.trouble, self.broken, self.rejected.append, lambda _symbol, _ts: None)
@@ -92,6 +106,8 @@ class World:
 
     def decided(self, decision: Decision, _: int) -> None:
         self.done.append((decision, list(self.journal.said(RecordKind.DECISION))))
+        if self.fails:
+            raise ConnectionError("nobody listens")
 
     def trouble(self, error: JournalError | None) -> None:
         self.troubles.append(str(error or "fine"))
@@ -100,8 +116,7 @@ class World:
         self.failed.append((event, repr(error)))
 
     def take(self, *events: object) -> None:
-        times = np.zeros(len(events), np.int64)
-        self.desk.on_batch(Batch(len(events), list(events), times, times))
+        self.desk.on_batch(Batch(len(events), list(events), np.zeros((len(events), 3), np.int64)))
 
     def bar(self, price: float = 100.0) -> BarClosed:
         opened, self.now = self.now, self.now + NANOS_PER_MINUTE
@@ -176,9 +191,34 @@ def test_several_poison_events_are_all_left_out() -> None:
     world = World(Fragile)
     good = world.bar()
     world.take(world.tick(13.0), good, world.tick(13.0), world.tick(13.0))
+    world.journal.flush()
     assert len(world.failed) == 3
     assert [one["event"] for one in world.journal.said(RecordKind.NOTE)] == [1, 3, 4]
     assert any(isinstance(one, SignalFormed) for one, _ in world.done)
+
+
+def test_one_that_cannot_be_passed_on_holds_up_no_exit_behind_it(world: World) -> None:
+    world.take(world.bar(), world.bar(), world.fill(1), world.fill(2))
+    before, world.fails = len(world.done), True
+    with pytest.raises(ConnectionError):
+        world.take(world.tick(94.0))
+    assert [(one.order_id, one.reason) for one in world.orders()[2:]] == [
+        (order_of(1, 1), "stop"), (order_of(2, 1), "stop"),
+    ]  # fmt: skip
+    assert len(world.done) == before + 2
+
+
+def test_a_past_that_the_engine_cannot_take_is_left_out_of_every_later_engine(world: World) -> None:
+    engine = world.desk.engine
+    event = SymbolFollowed(UnixNanos(world.now), engine.followers.plan.symbols[0], SymbolPast())
+    engine.__class__ = Unfollowing
+    world.engine_class = Unfollowing
+    world.take(world.bar())
+    world.desk.follow(event, engine.followers.prepare(event.followed, event.past), encode_event(event))
+    world.take(world.bar())
+    assert world.failed == [(event, "ValueError('not this one')")]
+    assert [one["event"] for one in world.journal.said(RecordKind.NOTE)] == [2]
+    assert (world.desk.n_events, len(world.orders())) == (3, 2)
 
 
 def test_a_question_is_answered_between_the_events_around_it(world: World) -> None:
@@ -202,3 +242,22 @@ def test_a_question_that_fails_is_the_askers_matter(world: World) -> None:
 def test_entries_are_stopped_in_the_order_of_the_events(world: World) -> None:
     world.take(world.bar(), EntriesStopped(UnixNanos(world.now), True, "doubt"), world.bar())
     assert len(world.orders()) == 1
+
+
+def test_what_follows_one_that_cannot_be_passed_on_is_decided_before_that_is_told(world: World) -> None:
+    world.take(world.bar(), world.fill(1))
+    world.fails = True
+    later = world.bar()
+    with pytest.raises(ConnectionError):
+        world.take(world.tick(94.0), later)
+    world.journal.flush()
+    assert world.desk.n_events == len(world.journal.said(RecordKind.EVENT)) == 4
+    assert world.journal.said(RecordKind.EVENT)[-1] == later
+
+
+def test_each_event_says_when_it_was_done_with(world: World) -> None:
+    batch = Batch(3, [world.tick(99.0), world.bar(), world.tick(99.0)], np.zeros((3, 3), np.int64))
+    world.desk.on_batch(batch)
+    done = batch.times[:, 2].tolist()
+    assert 0 < done[0] < done[2]
+    assert done[1] == 0  # a bar counts as done with the end of its batch

@@ -181,3 +181,12 @@ def test_everything_may_also_be_heard_by_another() -> None:
     status = MarketStatus(here.clock(), "NSE_FO", MarketPhase.NORMAL_OPEN)
     here.feed.listener.on_market_status(here.clock(), [status])
     assert (len(heard.quotes), heard.states, heard.statuses) == (1, [FeedState.UP], [status])
+
+
+def test_the_ticks_of_a_frame_are_published_in_its_order_with_its_receipt() -> None:
+    here = listening(all_ticks=True)
+    prices = [(NIFTY, 25_600.0), (RELIANCE, 1_400.0), (call(25_600), 120.0)]
+    frame = [quote(symbol, here.clock(), price) for symbol, price in prices]
+    here.feed.listener.on_quotes(here.clock(), frame)
+    assert here.sink.ticks == [(symbol, here.clock(), price) for symbol, price in prices]
+    assert len(set(here.sink.received)) == 1

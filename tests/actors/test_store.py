@@ -157,8 +157,18 @@ def test_what_waits_is_bounded_and_chains_go_first() -> None:
         queue.add(one)
     assert queue.first(10) == [fact(2), fact(3), fact(4)]
     assert queue.dropped == 3
-    queue.written(2)
+    queue.written(queue.first(2))
     assert queue.first(10) == [fact(4)]
+
+
+def test_a_batch_that_two_wrote_is_taken_off_once() -> None:
+    queue = StoreQueue()
+    for number in range(4):
+        queue.add(fact(number))
+    hung, successor = queue.first(2), queue.first(3)
+    queue.written(successor)
+    queue.written(hung)
+    assert queue.first(10) == [fact(3)]
 
 
 def test_what_waits_outlives_the_actor(floor: Floor) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from sos_actors.app.day_summary import day_summary
+from sos_actors.app.day_summary import day_summary, what_next
 from sos_actors.app.status_lines import rendered
 from sos_actors.messages.status import KeptStatus, SystemStatus
 from sos_actors.messages.trading_status import DayStatus, OutcomeCount
-from tests.app.statuses import bare_status, full_status
+from tests.app.statuses import bare_status, full_status, real_money
 
 FULL_80 = """\
  SIMULATED  prices are invented, paper orders
@@ -31,10 +31,6 @@ In     out    instrument              qty   entry    exit    net INR  reason
 Latency             count     p50     p99    p99.9
 published-decided  45,000   58 us  191 us  2.62 ms
 decided-sent            4  210 us  900 us   900 us
-
-Journal var/journal/2026-01-13.a1b2.journal (45,210 records)
-  sos replay var/journal/2026-01-13.a1b2.journal   # the same decisions again?
-  sos parity 2026-01-13   # what a backtest of the day does otherwise
 """
 TRADES_120 = """\
 In     out    instrument                qty   entry    exit    net INR  reason      side  strategy
@@ -51,8 +47,8 @@ def day_over() -> SystemStatus:
     return full_status(positions=(), orders=(), trades=(first, replace(second, reason="square_off"), third))
 
 
-def told(status: SystemStatus, width: int, config_file: str = "") -> str:
-    return rendered(day_summary(status, width, config_file), width, False)
+def told(status: SystemStatus, width: int) -> str:
+    return rendered(day_summary(status, width), width, False)
 
 
 def test_a_day_with_trades_is_these_lines_at_eighty_columns(day_over: SystemStatus) -> None:
@@ -64,7 +60,8 @@ def test_a_wide_terminal_has_room_for_side_and_strategy(day_over: SystemStatus) 
 
 
 def test_what_is_still_held_stands_above_the_trades() -> None:
-    text = told(full_status(), 80)
+    assert "\n\nStill held; gone with the simulated market:\n  NIFTY" in told(full_status(), 80)
+    text = told(real_money(full_status()), 80)
     assert (
         "STILL HELD, and nobody guards it:\n"
         "  NIFTY 25600 CE 13 JAN 26: buy 75 at 101.50\n"
@@ -90,7 +87,20 @@ def test_rows_that_were_lost_are_said() -> None:
     assert "3 rows could not be stored; the journal has everything.\n" in text
 
 
-def test_the_next_commands_can_be_typed_as_they_stand() -> None:
-    kept = KeptStatus("/srv/my data/j.journal", 1)
-    text = told(bare_status(kept=kept), 120, "/srv/my sos.toml")
-    assert "\n  sos --config '/srv/my sos.toml' replay '/srv/my data/j.journal'   #" in text
+def test_it_says_where_the_journal_is_and_what_to_type_next() -> None:
+    kept = KeptStatus("var/journal/2026-01-13.sosj", 45_210)
+    assert what_next(bare_status(kept=kept)) == [
+        "Journal var/journal/2026-01-13.sosj (45,210 records)",
+        "The same decisions again?",
+        "  sos replay var/journal/2026-01-13.sosj",
+        "What a backtest of the day does otherwise:",
+        "  sos parity 2026-01-13",
+    ]
+    assert what_next(bare_status(kept=KeptStatus())) == []
+
+
+def test_the_next_commands_can_be_typed_as_they_stand_however_long_they_are() -> None:
+    folder = "/srv/my data/" + "x" * 200
+    lines = what_next(bare_status(kept=KeptStatus(f"{folder}/j.sosj", 1)), "/srv/my sos.toml")
+    assert lines[2] == f"  sos --config '/srv/my sos.toml' replay '{folder}/j.sosj'"
+    assert lines[4] == "  sos --config '/srv/my sos.toml' parity 2026-01-13"

@@ -61,7 +61,7 @@ Journal 45,210 records, 3.5 MB; store 12 pending
 Bridge ws://127.0.0.1:8765, 1 engine, 230 sent
 Process 212.0 MB, 31 threads, 58 descriptors
 nse (chains) resting, left alone until 10:02:00
-tradingview (screener) up
+Vendors up: tradingview (screener)
 RECENT TROUBLE
 09:57:00 WARNING nse: too many requests (38 times)
 """

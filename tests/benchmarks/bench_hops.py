@@ -44,7 +44,7 @@ while True:
 """A document of about 3 MB, a fifth of the time."""
 Delays = NDArray[np.int64]
 ROUNDS = 8
-Hop = Callable[[int, int], Delays]
+Hop = Callable[..., Delays]
 """Sends so many messages to a consumer on that core and returns how long each took, nanoseconds."""
 _gettime: Any = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.uintp))
 
@@ -55,17 +55,19 @@ def joined(parts: list[Delays]) -> Delays:
     return whole
 
 
-def paced(count: int, send: Callable[[], object]) -> None:
+def paced(count: int, send: Callable[[], object], period_ns: int = PERIOD_NS) -> None:
     """Call ``send`` so many times, one each period."""
     due = perf_counter_ns()
     for _ in range(count):
-        due = max(due + PERIOD_NS, perf_counter_ns() - 20 * PERIOD_NS)
+        due = max(due + period_ns, perf_counter_ns() - 20 * period_ns)
         while (left := due - perf_counter_ns()) > 0:
             time.sleep(left / 1e9)
         send()
 
 
-def hop(count: int, cpu: int, receive: Callable[[], bool], send: Callable[[], object]) -> Delays:
+def hop(
+    count: int, cpu: int, receive: Callable[[], bool], send: Callable[[], object], period_ns: int = PERIOD_NS
+) -> Delays:
     """A consumer that does nothing but ``receive`` and look at the clock."""
     sent, arrived = list[int](), list[int]()
 
@@ -81,16 +83,16 @@ def hop(count: int, cpu: int, receive: Callable[[], bool], send: Callable[[], ob
 
     thread = threading.Thread(target=consume, daemon=True)
     thread.start()
-    paced(count, stamped)
+    paced(count, stamped, period_ns)
     thread.join()
     return np.subtract(arrived, sent)
 
 
-def eventfd(count: int, cpu: int) -> Delays:
+def eventfd(count: int, cpu: int, period_ns: int = PERIOD_NS) -> Delays:
     """An eventfd in semaphore mode."""
     fd = os.eventfd(0, os.EFD_SEMAPHORE)
     try:
-        return hop(count, cpu, lambda: bool(os.eventfd_read(fd)), lambda: os.eventfd_write(fd, 1))
+        return hop(count, cpu, lambda: bool(os.eventfd_read(fd)), lambda: os.eventfd_write(fd, 1), period_ns)
     finally:
         os.close(fd)
 
@@ -132,7 +134,7 @@ def pykka_tell(count: int, cpu: int) -> Delays:
 def in_python(until: Callable[..., bool]) -> Hop:
     """A compiled wait on a bare word, after which Python looks at the clock, and so needs the GIL."""
 
-    def measure(count: int, cpu: int) -> Delays:
+    def measure(count: int, cpu: int, period_ns: int = PERIOD_NS) -> Delays:
         words, scratch = np.zeros(16, np.int64), np.zeros(2, np.int64)
         word, expected = words.data, 1
 
@@ -146,7 +148,7 @@ def in_python(until: Callable[..., bool]) -> Hop:
         def send() -> None:
             word[0] += 1
 
-        return hop(count, cpu, receive, send)
+        return hop(count, cpu, receive, send, period_ns)
 
     return measure
 

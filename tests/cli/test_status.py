@@ -11,12 +11,13 @@ import pytest
 
 from sos_actors.app.kill_switch import request_flat
 from sos_actors.app.run_lock import Holder, RunLock
+from sos_actors.app.seeing import whose_now
 from sos_actors.app.status_file import StatusWriter
 from sos_actors.cli.main import main
 from sos_actors.messages.status import SystemStatus
 from sos_actors.runtime.clock import wall_time
 from sos_actors.types import NANOS_PER_SECOND, UnixNanos
-from tests.app.statuses import bare_status, full_status
+from tests.app.statuses import bare_status, full_status, real_money
 from tests.cli.processes import Home, new_home
 from tests.cli.stand_in import stand_in
 
@@ -105,7 +106,12 @@ def test_of_a_killed_run_it_says_what_it_held(home: Home, capsys: pytest.Capture
     text = told(home, capsys, status=1).replace("\n", " ")
     assert f"Run a1b2 (pid {run.pid}) of " in text
     assert "did not end in order: it was killed, or the machine went down." in text
-    assert "It then held NIFTY 25600 CE 13 JAN 26: buy 75; SHARE1: an order to buy 25. Nobody guards that now" in text
+    assert "It then held NIFTY 25600 CE 13 JAN 26: buy 75; SHARE1: an order to buy 25. That is gone" in text
+
+
+def test_what_nobody_guards_is_said_unless_it_went_with_a_simulated_market() -> None:
+    assert whose_now(full_status()) == "That is gone with its simulated market."
+    assert whose_now(real_money(full_status())) == "Nobody guards that now; `sos live` takes it up again."
 
 
 def test_of_a_run_that_ended_in_order_it_only_says_when(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +136,7 @@ def test_the_tree_and_the_patterns_are_shown_alone(
         assert told(home, capsys, "--actors", status=0).splitlines()[1].startswith("  feed ")
         assert told(home, capsys, "--patterns", "NIFTY", status=0).splitlines()[1].startswith("orb_retest_long")
         assert main([*home.config, "status", "--patterns", "INFY"]) == 1
-    assert "No strategy looks at INFY now" in capsys.readouterr().err
+    assert "No pattern has begun on INFY" in capsys.readouterr().err
 
 
 def test_a_damaged_status_is_an_error_with_words(

@@ -11,7 +11,7 @@ from sos_actors.app.kill_switch import flat_reason, request_flat
 from sos_actors.app.run_lock import holder_of
 from sos_actors.app.status_file import StatusWriter
 from sos_actors.cli.main import main
-from tests.app.statuses import bare_status, full_status
+from tests.app.statuses import bare_status, full_status, real_money
 from tests.cli.processes import Home, new_home
 from tests.cli.stand_in import stand_in
 
@@ -28,8 +28,7 @@ def test_a_clean_stop_says_what_nobody_guards_then(home: Home, capsys: pytest.Ca
     said = capsys.readouterr()
     assert said.out == "Run a1b2 has ended.\n"
     assert said.err == (
-        "It holds NIFTY 25600 CE 13 JAN 26: buy 75; SHARE1: an order to buy 25. Nobody guards that until `sos live` "
-        "runs again.\n"
+        "It holds NIFTY 25600 CE 13 JAN 26: buy 75; SHARE1: an order to buy 25. That goes with its simulated market.\n"
     )
 
 
@@ -84,7 +83,7 @@ def test_a_run_that_does_not_end_at_all_is_killed(home: Home, capsys: pytest.Cap
     with stand_in(home.data, "deaf") as run:
         assert main([*home.config, "stop", "--now"]) == 0
         assert run.wait(5) == -signal.SIGKILL
-    assert "was killed; `sos live` takes up where it was." in capsys.readouterr().out
+    assert "was killed; its simulated market is gone with it." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [[], ["--flat"], ["--now"]])
@@ -100,13 +99,20 @@ def test_where_nothing_runs_there_is_nothing_to_stop(
 def test_flat_of_a_run_that_is_gone_with_positions_is_kept_for_the_next(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    StatusWriter(home.data, full_status, 1).write()
+    StatusWriter(home.data, lambda: real_money(full_status()), 1).write()
     assert main([*home.config, "stop"]) == 1
     assert flat_reason(home.data) is None
-    assert "close that with the broker, or let `sos live` do it." in capsys.readouterr().err
+    assert "Close that with the broker, or let `sos live` do it." in capsys.readouterr().err
     assert main([*home.config, "stop", "--flat"]) == 1
     assert flat_reason(home.data) == "sos stop --flat"
     assert "The next `sos live` will close it and not trade." in capsys.readouterr().err
+
+
+def test_what_a_simulated_run_held_is_gone_with_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    StatusWriter(home.data, full_status, 1).write()
+    assert main([*home.config, "stop", "--flat"]) == 1
+    assert flat_reason(home.data) is None
+    assert "That is gone with its simulated market." in capsys.readouterr().err
 
 
 def test_a_request_can_be_taken_back(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

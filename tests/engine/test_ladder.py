@@ -152,6 +152,17 @@ def test_a_correction_while_the_exit_works_counts_once(trader: Trader) -> None:
     assert closed.reason == "stop"
 
 
+def test_a_position_that_was_sold_while_its_entry_still_fills_is_closed_when_that_is_over(trader: Trader) -> None:
+    trader.told(ENTRY, OrderStatus.FILLED, 300, 100.0)
+    decided = trader.engine.step(PositionCorrected(trader.at(), 1, 0, 98.0))
+    assert decided == [CancelOrder(UnixNanos(trader.now), ENTRY)]
+    assert orders(trader.told(ENTRY, OrderStatus.FILLED, 200, 100.0)) == [(EXIT, Side.SELL, 200, "corrected")]
+    trader.told(ENTRY, OrderStatus.CANCELLED)
+    (closed,) = trader.told(EXIT, OrderStatus.FILLED, 200, 97.0)
+    assert isinstance(closed, PositionClosed)
+    assert (closed.quantity, trader.state()) == (500, [0, 0])
+
+
 def test_a_correction_of_nothing_changes_nothing(trader: Trader) -> None:
     assert trader.engine.step(PositionCorrected(trader.at(), 99, 0, 1.0)) == []
     assert trader.engine.step(PositionCorrected(trader.at(), 1, 0, 1.0)) == []

@@ -168,6 +168,18 @@ def test_minutes_missed_while_the_connection_was_lost_are_named() -> None:
     assert made.on_quote(RELIANCE, quote("10:37:04", minute="10:36"), at("10:37:05")).gaps == []
 
 
+def test_a_bar_made_of_ticks_hides_no_minute_before_it() -> None:
+    made = builder()
+    made.known({NIFTY: at("10:29"), RELIANCE: at("10:29")})
+    for symbol in (NIFTY, RELIANCE):
+        made.on_quote(symbol, quote("10:32:30"), at("10:32:30"))
+    found = made.on_time(at("10:33:02"))
+    assert [closed.ts_open for closed in found.closed] == [at("10:32")] * 2
+    assert found.gaps == [Gap(symbol, at("10:30"), at("10:31")) for symbol in (NIFTY, RELIANCE)]
+    late = made.on_quote(NIFTY, quote("10:33:05", minute="10:32"), at("10:33:05"))
+    assert (late.closed, len(late.corrections), late.gaps) == ([], 1, [])
+
+
 def test_a_contract_without_a_trade_has_no_gap_but_an_index_always_has() -> None:
     made = builder()
     for symbol, gaps in ((CALL, []), (NIFTY, [Gap(NIFTY, at("10:31"), at("10:33"))])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos_actors.engine.engine import Engine
+from sos_actors.engine.following import SymbolFollowed, SymbolPast
 from sos_actors.engine.positions import Decision
 from sos_actors.engine.records import REASON_TEXT, Outcome, Reason
 from sos_actors.messages.market import BarClosed, QuarantineChanged, Tick, TimerFired
@@ -86,6 +87,15 @@ def test_orders_stops_and_the_square_off_go_on() -> None:
     assert [(one.purpose, one.reason) for one in taken] == [(Purpose.EXIT, "target")]
     squared = submitted(engine.step(TimerFired(UnixNanos(minute(FIRST, 366)))))
     assert [(one.symbol, one.reason) for one in squared] == [(OTHER, "square_off")]
+
+
+def test_it_outlives_that_the_symbol_is_followed_anew() -> None:
+    engine = engine_for()
+    turn(engine, minute(FIRST, 0), True)
+    for followed in list(engine.followers.plan.symbols):
+        engine.step(SymbolFollowed(UnixNanos(minute(FIRST, 0) + 1), followed, SymbolPast()))
+    assert refused(bar(engine, 0)) == [("denied", "prices disagree")]
+    assert submitted(bar(engine, 0, OTHER))
 
 
 def test_a_symbol_nobody_follows_is_no_matter() -> None:

@@ -219,3 +219,35 @@ def test_a_system_that_pins_nothing_says_so(monkeypatch: pytest.MonkeyPatch, cap
 def test_no_pinning_is_asked_for_with_minus_two(caplog: pytest.LogCaptureFixture) -> None:
     assert pin_this_thread(-2) is None
     assert caplog.text == ""
+
+
+def test_what_can_wait_is_done_when_the_ring_is_empty(ring: RingBuffer, desk: Desk, make: Make) -> None:
+    unread: list[int] = []
+    idle = threading.Event()
+
+    def look() -> None:
+        unread.append(ring.unread)
+        idle.set()
+
+    make(on_idle=look)
+    ring.publish("one")
+    desk.wait_for(1)
+    idle.clear()
+    ring.wake()
+    assert idle.wait(PATIENCE_S)
+    assert set(unread) == {0}
+
+
+def test_idle_work_that_fails_is_told_and_ends_nothing(ring: RingBuffer, desk: Desk, make: Make) -> None:
+    failing = threading.Event()
+
+    def fail() -> None:
+        if not failing.is_set():
+            failing.set()
+            raise OSError("full")
+
+    make(on_idle=fail)
+    assert failing.wait(PATIENCE_S)
+    ring.publish("one")
+    desk.wait_for(1)
+    assert [repr(one) for one in desk.failures] == ["OSError('full')"]

@@ -17,6 +17,7 @@ from sos_actors.runtime.latency import (
     StageLatency,
     Stall,
     StallMeter,
+    figures_of,
 )
 from sos_actors.types import NANOS_PER_MINUTE
 
@@ -144,3 +145,20 @@ def test_only_so_many_minutes_are_kept() -> None:
 
 def test_no_minute_is_shown_before_the_first_batch() -> None:
     assert StallMeter(0).minutes() == []
+
+
+def test_a_batch_is_counted_from_its_own_times() -> None:
+    times = np.array([[100, 400, 0], [0, 500, 0], [450, 600, 900]], np.int64)  # received, published, done with
+    published, decided = LatencyRecorder(), LatencyRecorder()
+    published.record_between(times)
+    decided.record_until(times, 1_000)
+    assert published.cells().tolist() == recorded([300, 150]).cells().tolist()
+    assert decided.cells().tolist() == recorded([600, 500, 300]).cells().tolist()
+
+
+def test_what_came_between_two_moments_can_be_told() -> None:
+    latency = StageLatency()
+    latency.record(Stage.SENT, 5_000)
+    before = latency.cells(Stage.SENT)
+    latency.record(Stage.SENT, 9_000)
+    assert figures_of(latency.cells(Stage.SENT) - before).count == 1

@@ -12,26 +12,31 @@ def settle(ledger: Ledger, account: Account, now: UnixNanos, reason: str) -> lis
     """Bring an account to nothing held and nothing in motion: called while it is closed, or the desk flattens.
 
     What the entry may still fill is taken back and not counted on. Exits that would sell too much are taken back, and
-    waited for: they may fill meanwhile. Only what nothing in motion covers is ordered.
+    waited for: they may fill meanwhile; so is a stop order. Only what nothing in motion covers is ordered.
     """
     exits = 0
     for order in account.orders:
         if not order.is_exit and order.going:
-            order.withdrawn = True
-            order.drop_unsent()
-        elif order.is_exit:
+            order.withdraw()
+        elif order.is_exit and not order.is_stop:
             exits += account.sign(order) * order.going
     open_units = account.held + exits
+    if not open_units or account.guard.barred:
+        return []
+    closing = [order for order in account.orders if order.is_exit and not order.is_stop]
+    against = [order for order in closing if account.sign(order) * open_units > 0]
+    for order in reversed(against):  # what is not sent yet goes first, so that what works need not be taken back
+        if 0 < order.going <= abs(open_units) and not any(piece.committed for piece in order.slices):
+            open_units -= account.sign(order) * order.going
+            order.withdraw()
     if not open_units:
         return []
-    against = [order for order in account.orders if order.is_exit and account.sign(order) * open_units > 0]
     pending = [order for order in against if order.going]
     for order in pending:
-        order.withdrawn = True
-        order.drop_unsent()
+        order.withdraw()
     if any(order.going for order in pending):
         return []
-    open_units = account.held + sum(account.sign(o) * o.going for o in account.orders if o.is_exit)
+    open_units = account.held + sum(account.sign(order) * order.going for order in closing)
     if not open_units:
         return []
     side = Side(-account.side) if open_units > 0 else account.side

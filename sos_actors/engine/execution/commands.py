@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sos_actors.messages.broker import OrderChange, OrderRequest
-from sos_actors.messages.trading import OrderUpdated, Purpose
+from sos_actors.messages.trading import OrderUpdated, PositionCorrected, Purpose
 from sos_actors.types import UnixNanos
 
 
@@ -122,4 +122,4 @@ class Cleared:
 
 
 Command = Place | Modify | Cancel | LookUp | PollBook
-Output = Command | OrderUpdated | Trouble | Cleared
+Output = Command | OrderUpdated | PositionCorrected | Trouble | Cleared

@@ -1,4 +1,4 @@
-"""What the engine is told of its orders: each fill once, at the price of that fill, and the end once."""
+"""What the engine is told of its orders, and of stop orders: each fill once, at its price, and the end once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from sos_actors.engine.execution.commands import Output, Severity, Trouble
 from sos_actors.engine.execution.policy import UNPRICED_S
 from sos_actors.engine.execution.pricing import in_paise
 from sos_actors.engine.execution.working import Account, WorkingOrder
-from sos_actors.messages.trading import OrderStatus, OrderUpdated
+from sos_actors.messages.trading import OrderStatus, OrderUpdated, PositionCorrected
 from sos_actors.types import NANOS_PER_SECOND, UnixNanos
 
 
 def tell(account: Account, order: WorkingOrder, now: UnixNanos) -> list[Output]:
-    """What is new of an order since it was last told."""
+    """What is new of an order since it was last told.
+
+    An exit for what a stop order has sold ends after the engine was told of that, lest it sends another.
+    """
+    if order.is_stop:
+        return _stop(account, order, now)
     outputs = _estimates(order, now) + _corrections(order, now) + _fills(order, now)
-    if order.is_over and not order.ended and order.told < order.submit.quantity:
+    over = order.is_over and not (order.is_exit and account.owes_word)
+    if over and not order.ended and order.told < order.submit.quantity:
         order.ended = True
         status = OrderStatus.CANCELLED if order.withdrawn or order.told else OrderStatus.REJECTED
         outputs.append(OrderUpdated(now, order.order_id, status))
@@ -30,16 +36,47 @@ def note_told(order: WorkingOrder, update: OrderUpdated) -> None:
         order.ended = True
 
 
-def _fills(order: WorkingOrder, now: UnixNanos) -> list[Output]:
-    """The increment since the last time; its price is what it cost, so that all increments sum up to the average."""
+def note_corrected(account: Account, order: WorkingOrder | None, told: PositionCorrected) -> None:
+    """The engine was told this in an earlier run, of a stop order or of what somebody else did."""
+    units = account.believed - told.quantity
+    if order is None:
+        account.adjustment -= units
+    else:
+        order.told += units
+        order.told_paise += in_paise(told.price, units)
+
+
+def _stop(account: Account, order: WorkingOrder, now: UnixNanos) -> list[Output]:
+    """The engine never sent a stop order: it is told what is left of the position, as far as it thinks there is."""
+    outputs = _estimates(order, now) + _corrections(order, now)
+    believed = account.believed
+    units, price = _new(order)
+    if units and believed > 0:
+        left = max(believed - units, 0)
+        outputs.append(PositionCorrected(now, account.number, left, price, order.order_id))
+    order.ended = order.ended or order.is_over
+    account.note_closed()
+    return outputs
+
+
+def _new(order: WorkingOrder) -> tuple[int, float]:
+    """Filled units since the last time, told by this, and their price: all increments sum up to the average."""
     priced = sum(attempt.priced for attempt in order.attempts())
     paise = sum(attempt.paise for attempt in order.attempts())
     units, cost = priced - order.told, paise - order.told_paise
     if units <= 0:
-        return []
-    price = (cost / units if cost > 0 else paise / priced) / 100
-    beyond = min(max(priced - max(order.submit.quantity, order.told), 0), units) if order.is_exit else 0
+        return 0, 0.0
     order.told, order.told_paise = priced, paise
+    return units, (cost / units if cost > 0 else paise / priced) / 100
+
+
+def _fills(order: WorkingOrder, now: UnixNanos) -> list[Output]:
+    """The increment since the last time."""
+    told = order.told
+    units, price = _new(order)
+    if not units:
+        return []
+    beyond = min(max(order.told - max(order.submit.quantity, told), 0), units) if order.is_exit else 0
     parts = [part for part in (units - beyond, beyond) if part]  # what closes the position, and what is too much
     return [OrderUpdated(now, order.order_id, OrderStatus.FILLED, part, price) for part in parts]
 

@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 
 from sos_actors.engine.execution.attempts import Attempt
 from sos_actors.engine.positions import ORDERS_EACH
-from sos_actors.messages.trading import Purpose, SubmitOrder
+from sos_actors.messages.trading import PositionCorrected, Purpose, SubmitOrder
 from sos_actors.types import Side
 
 OWN_FIRST = 900_000
 """Exits from this number on are the desk's own: of orphans, or when it flattens. The engine's updates of them change
 nothing, as it never sent so many."""
+STOP_FIRST = 950_000
+"""From this number on they are stop orders that wait at the broker."""
 
 
 def is_own(order_id: int) -> bool:
     """Whether an order is the desk's own and not the engine's."""
     return order_id % ORDERS_EACH >= OWN_FIRST
+
+
+def is_stop(order_id: int) -> bool:
+    """Whether an order is one of the desk's that waits at the broker for a price."""
+    return order_id % ORDERS_EACH >= STOP_FIRST
 
 
 @dataclass(slots=True)
@@ -69,10 +76,12 @@ class WorkingOrder:
         withdrawn: what is left of it is being taken back.
         ended: the engine was told that nothing more can fill.
         told: units the engine was told of, and ``told_paise`` what they cost.
+        trigger: of a stop order, rupees.
     """
 
     submit: SubmitOrder
     slices: list[Slice]
+    trigger: float = 0.0
     withdrawn: bool = False
     ended: bool = False
     told: int = 0
@@ -87,6 +96,11 @@ class WorkingOrder:
     def is_exit(self) -> bool:
         """Whether it closes a position."""
         return self.submit.purpose is Purpose.EXIT
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it waits at the broker for a price, in case nobody else acts."""
+        return is_stop(self.order_id)
 
     @property
     def filled(self) -> int:
@@ -113,6 +127,35 @@ class WorkingOrder:
         for piece in self.slices:
             piece.dropped = True
 
+    def withdraw(self) -> None:
+        """Take back what is left of it."""
+        self.withdrawn = True
+        self.drop_unsent()
+
+
+@dataclass(slots=True)
+class Guard:
+    """How the stop order of a position stands.
+
+    Attributes:
+        stop: the engine's, rupees; 0.0 while it is not known.
+        wish: units and trigger of the stop order that should be there, since ``wished_at``; None: none should be.
+        barred: no exit is sent, since the stop order may still sell; from ``since`` on, 0 while it is not so.
+        searched_at: when a stop order that did not go was last put in doubt, and ``rounds`` how often.
+        correction: what somebody found at the broker; it is believed when the stop order is gone without having sold,
+            and as much is held as ``then``.
+    """
+
+    stop: float = 0.0
+    wish: tuple[int, float] | None = None
+    wished_at: int = 0
+    barred: bool = False
+    since: int = 0
+    searched_at: int = 0
+    rounds: int = 0
+    correction: PositionCorrected | None = None
+    then: int = 0
+
 
 @dataclass(slots=True)
 class Account:
@@ -130,6 +173,7 @@ class Account:
     orders: list[WorkingOrder] = field(default_factory=list)
     closed: bool = False
     adjustment: int = 0
+    guard: Guard = field(default_factory=Guard)
 
     @property
     def held(self) -> int:
@@ -143,14 +187,27 @@ class Account:
 
     @property
     def has_exits(self) -> bool:
-        """Whether an exit of it works."""
-        return any(order.is_exit and order.going for order in self.orders)
+        """Whether an exit of it works; a stop order that waits for its price is none."""
+        return any(order.is_exit and not order.is_stop and order.going for order in self.orders)
+
+    @property
+    def believed(self) -> int:
+        """Units the engine thinks it holds, by what it was told."""
+        bought = sum(order.told for order in self.orders if not order.is_exit)
+        exits = (order for order in self.orders if order.is_exit)
+        sold = sum(order.told for order in exits if order.is_stop or not is_own(order.order_id))
+        return bought - sold + self.adjustment
+
+    @property
+    def owes_word(self) -> bool:
+        """Whether a stop order has sold units that the engine has not heard of."""
+        return any(order.is_stop and order.filled > order.told for order in self.orders)
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is left to do about it."""
         over = all(order.is_over and (order.ended or order.told >= order.submit.quantity) for order in self.orders)
-        return over and not (self.closed and self.held)
+        return over and not (self.held and (self.closed or self.guard.stop)) and self.guard.correction is None
 
     def sign(self, order: WorkingOrder) -> int:
         """1 for what adds to the position, -1 for what takes from it."""
@@ -161,7 +218,5 @@ class Account:
         entries = [order for order in self.orders if not order.is_exit]
         if self.closed or not entries:
             return
-        bought = sum(order.told for order in entries) + self.adjustment
-        sold = sum(order.told for order in self.orders if order.is_exit and not is_own(order.order_id))
         done = all(order.ended or order.told >= order.submit.quantity for order in entries)
-        self.closed = done and sold >= bought
+        self.closed = done and self.believed <= 0

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Event, Lock
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -110,6 +109,7 @@ class UpstoxConnection:
         self._limits = limiter or ApiLimits(settings, self._sleep)
         self._rng = random.Random()
         self._token: Secret | None = None
+        self.is_token_refused = False  # whether Upstox said so of the present one the last time it was asked
         self._configuration = _configuration(self.settings, sandbox)
         self._wire = Wire()
         self.sdk = _client(self._configuration, self._wire)
@@ -118,9 +118,7 @@ class UpstoxConnection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -137,7 +135,7 @@ class UpstoxConnection:
         text = token.reveal() if token else ""
         if not all("!" <= character <= "~" for character in text):
             raise TokenRefusedError(VENDOR, f"The token holds characters no token has. {LOG_IN}")
-        self._token = token
+        self._token, self.is_token_refused = token, False
         self._configuration.access_token = text
 
     @property
@@ -189,7 +187,12 @@ class UpstoxConnection:
                 answer = self._ask(method, args, kwargs)
                 if not flat or answer.status != 200:  # the login's own answer is a secret as a whole
                     answer = _without(answer, (*secrets, self._token))
-                return document_of(answer, order=order, flat=flat)
+                document = document_of(answer, order=order, flat=flat)
+                self.is_token_refused = self.is_token_refused and anonymous
+                return document
+            except TokenRefusedError:
+                self.is_token_refused = self.is_token_refused or not anonymous
+                raise
             except (VendorUnreachableError, VendorBusyError) as error:
                 wait_s = pause.next()
                 if isinstance(error, VendorBusyError):

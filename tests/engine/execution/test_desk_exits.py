@@ -233,6 +233,16 @@ def test_an_exit_for_what_the_desk_has_sold_already_is_not_sent(played: Played) 
     assert played.told(EXIT) == [(CANCELLED, 0, 0.0)]
 
 
+def test_an_exit_of_the_engines_leaves_the_desks_own_alone(played: Played) -> None:
+    [own] = of(played.take(played.desk.flatten(played.when)), Place)
+    played.ack(own)
+    played.seen(own, "open", 0, 99.0)
+    assert changing(played.leave()) == []
+    assert played.told(EXIT) == [(CANCELLED, 0, 0.0)]
+    played.seen(own, "complete", LOT, 99.0)
+    assert played.desk.held() == {}
+
+
 def test_a_corrected_position_is_taken_as_the_broker_has_it(played: Played) -> None:
     played.take(played.desk.correct(PositionCorrected(played.when, 1, 0, 100.0), played.when))
     assert played.desk.held() == {}
