@@ -33,11 +33,17 @@ class FeedHealth:
     Args:
         indices: canonical symbols that must move in continuous trading.
         calendar: says when that is.
-        still_after_ns: how long an index may be still, nanoseconds of the clock.
+        still_after_ns: how long an index may be still, nanoseconds of the clock; how long after the open what the
+            exchange says of a segment may be of before it.
+        blind_after_ns: without any price for so long, whatever the reason, what is held is closed: nobody sees its
+            stop. None never does.
     """
 
-    def __init__(self, indices: Collection[str], calendar: Calendar, still_after_ns: int) -> None:
-        self._calendar, self._still_after = calendar, still_after_ns
+    def __init__(
+        self, indices: Collection[str], calendar: Calendar, still_after_ns: int, blind_after_ns: int | None = None
+    ) -> None:
+        self._calendar, self._still_after, self._blind_after = calendar, still_after_ns, blind_after_ns
+        self._begun: int | None = None
         self._moved = dict.fromkeys(indices, 0)
         self._state: FeedState | None = None
         self._reason, self._up = "", 0
@@ -71,16 +77,30 @@ class FeedHealth:
 
     def verdict(self, now: int) -> Verdict | None:
         """What is wrong at a moment (UnixNanos); None when nothing is."""
+        if self._begun is None:
+            self._begun = now
+        opened = self._trading_since(now)
+        found = self._doubt(now, opened)
+        if opened is None or self._blind_after is None:
+            return found
+        if now - max(*self._moved.values(), opened, self._begun) <= self._blind_after:
+            return found
+        why = f"{found.reason} " if found is not None else ""
+        blind_s = self._blind_after / NANOS_PER_SECOND
+        return Verdict(Rung.SQUARE_OFF, f"{why}No price has come for more than {blind_s:g} s: all is closed.")
+
+    def _doubt(self, now: int, opened: int | None) -> Verdict | None:
         if self._state is FeedState.REFUSED:
             return Verdict(Rung.EXITS_ONLY, f"The market feed was refused: {self._reason}.")
         if self._state is not FeedState.UP:
             how = "not connected yet" if self._state is None else f"{self._state}: {self._reason}"
             return Verdict(Rung.STOP_ENTRIES, f"The market feed is {how.rstrip(': ')}.")
-        opened = self._trading_since(now)
-        reason = "" if opened is None else self._closed() or self._still(now, opened)
+        reason = "" if opened is None else self._closed(now, opened) or self._still(now, opened)
         return Verdict(Rung.STOP_ENTRIES, reason) if reason else None
 
-    def _closed(self) -> str:
+    def _closed(self, now: int, opened: int) -> str:
+        if now - opened <= self._still_after:  # segments open one after the other
+            return ""
         closed = sorted(segment for segment, phase in self.phases.items() if phase in _CLOSED)
         return f"The exchange says that {closed[0]} is closed." if closed else ""
 

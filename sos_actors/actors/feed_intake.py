@@ -22,6 +22,7 @@ from sos_actors.types import UnixNanos
 _log = logging.getLogger(__name__)
 GATE_KEY = "feed"
 """Under which the feed holds trading back."""
+CONTRACT = "NSE|FO|"
 
 
 class LastPrice(NamedTuple):
@@ -99,7 +100,9 @@ class FeedIntake:
     def known(self, lasts: Mapping[str, int]) -> None:
         """History of these symbols reaches to these minutes: open times, UnixNanos."""
         with self._lock:
-            self._builder.known(lasts)
+            gaps = self._builder.known(lasts)
+        for gap in gaps:
+            self._on_gap(gap.symbol, gap.first, gap.last)
 
     def hold(self, symbols: frozenset[str]) -> None:
         """Publish the ticks of these; of one that is new here its last price at once, which may be beyond a stop."""
@@ -122,6 +125,8 @@ class FeedIntake:
             verdict = self._verdict
             if verdict == before:
                 return
+            if before is None:  # connected, but still: minutes may have gone by that nobody was told of
+                self._builder.interrupted()
             if verdict is None:
                 self._gate.release(GATE_KEY)
             else:
@@ -139,6 +144,7 @@ class FeedIntake:
         self.frames += 1
         if self._also is not None:
             self._also.on_quotes(received, quotes)
+        closed: list[Minutes] = []
         with self._lock:
             for quote in quotes:
                 symbol = self._symbols.get(quote.instrument_key)
@@ -146,10 +152,14 @@ class FeedIntake:
                     continue
                 self._price(symbol, quote, received)
                 found = self._builder.on_quote(symbol, quote, received)
-                if found is not NOTHING:
+                if found is not NOTHING and symbol.startswith(CONTRACT):
                     self._publish_ticks(received_ns)
                     self._deliver(found, received_ns)
+                elif found is not NOTHING:
+                    closed.append(found)
             self._publish_ticks(received_ns)
+            for found in closed:  # behind the contracts' bars, whose prices their signals ask for
+                self._deliver(found, received_ns)
         if self._verdict is not None:
             self.judge(received)
 

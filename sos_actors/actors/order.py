@@ -23,7 +23,7 @@ from sos_actors.engine.execution.commands import Cancel, Cleared, Modify, Need, 
 from sos_actors.engine.execution.desk import ExecutionDesk
 from sos_actors.messages.feed import FeedState
 from sos_actors.messages.records import OrderRecord
-from sos_actors.messages.trading import OrderStatus, OrderUpdated, SubmitOrder
+from sos_actors.messages.trading import OrderStatus, OrderUpdated, PositionCorrected, SubmitOrder
 from sos_actors.ports import OrderStream
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.clock import Clock
@@ -46,14 +46,14 @@ class OrderHearers:
         record: keeps what became of orders.
     """
 
-    publish: Callable[[OrderUpdated], object]
+    publish: Callable[[OrderUpdated | PositionCorrected], object]
     hold: Callable[[str, Rung, str], object]
     release: Callable[[str], object]
     record: Callable[[OrderRecord], object]
 
 
 class OrderActor(Actor):
-    """Hears SubmitOrder, CancelOrder, PositionCorrected, Flatten, and what lanes, stream and timer tell.
+    """Hears the engine's orders and positions, corrections, Flatten, and what lanes, stream and timer tell.
 
     Args:
         begin: the desk of this incarnation with what it has to do first; the same desk as before, or one resumed from
@@ -124,7 +124,7 @@ class OrderActor(Actor):
 
     def _follow(self, outputs: list[Output]) -> None:
         for output in outputs:
-            if isinstance(output, OrderUpdated):
+            if isinstance(output, OrderUpdated | PositionCorrected):
                 self._hearers.publish(output)
             elif isinstance(output, Trouble):
                 log.log(_LEVELS[output.severity], "%s", output.text)
@@ -154,4 +154,6 @@ class OrderActor(Actor):
             self.actor_ref.tell(message)
 
     def _describe(self) -> dict[str, object]:
-        return {"held": self._desk.held(), "working": self._desk.working(), "flattening": self._desk.is_flattening}
+        desk = self._desk
+        told: dict[str, object] = {"held": desk.held(), "working": desk.working(), "moving": desk.moving()}
+        return {**told, "flattening": desk.is_flattening}

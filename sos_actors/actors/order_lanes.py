@@ -1,4 +1,4 @@
-"""The threads on which the broker is called: one lane for entries, one for exits and cancels, one for reading.
+"""The threads on which the broker is called: one lane for entries and stops, one for exits and cancels, one to read.
 
 Each call blocks its own lane only, so no exit waits for an entry, and no look at the book for either. The lanes outlive
 the order actor; what they are told to do and have not begun can be dropped.
@@ -15,6 +15,7 @@ from typing import Protocol
 from sos_actors.actors.order_words import Answered, BookCame, LookedUp, OrderJournal, answered
 from sos_actors.engine.execution.commands import Cancel, Command, LookUp, Modify, Outcome, Place, PollBook
 from sos_actors.engine.execution.policy import Fate
+from sos_actors.engine.execution.working import is_stop
 from sos_actors.errors import SosError, VendorError
 from sos_actors.messages.trading import Purpose
 from sos_actors.ports import Broker
@@ -86,7 +87,8 @@ class OrderLanes:
         """Do it as soon as its lane is free."""
         lane = READING
         if isinstance(command, Place):
-            lane = ENTRIES if command.intent.purpose is Purpose.ENTRY else EXITS
+            intent = command.intent
+            lane = ENTRIES if intent.purpose is Purpose.ENTRY or is_stop(intent.order_id) else EXITS
         elif isinstance(command, Modify | Cancel):
             lane = EXITS
         with self._ready:

@@ -6,7 +6,7 @@ from sos_actors.actors.order_words import Answered, BookCame, Flatten, Look, Loo
 from sos_actors.engine.execution.commands import Output
 from sos_actors.engine.execution.desk import ExecutionDesk
 from sos_actors.engine.execution.policy import Fate
-from sos_actors.messages.trading import CancelOrder, PositionCorrected, SubmitOrder
+from sos_actors.messages.trading import CancelOrder, PositionCorrected, PositionOpened, SubmitOrder
 from sos_actors.types import UnixNanos
 
 
@@ -19,6 +19,8 @@ def heard(desk: ExecutionDesk, message: object, now: UnixNanos) -> list[Output] 
             return desk.submit(message, None, now)
         case CancelOrder():
             return desk.cancel(message, now)
+        case PositionOpened():
+            return desk.position_opened(message, now)
         case OrderSeen():
             return desk.seen(message.row, now)
         case Answered():

@@ -7,8 +7,8 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from sos_actors.app.credentials import account_of, read_login
 from sos_actors.app.ingest.job import Progress
 from sos_actors.app.kill_switch import KillSwitch
+from sos_actors.app.killed_run import tell_of_killed_run
 from sos_actors.app.live_building import Onlookers, Wishes, built
 from sos_actors.app.live_place import (
     Place,
@@ -180,7 +181,7 @@ def run_live(
     run = secrets.token_hex(3)
     ending = _Ending()
     with ExitStack() as stack:
-        stack.enter_context(RunLock.take(config.paths.data_dir, Holder(os.getpid(), run, wall_time())))
+        lock = stack.enter_context(RunLock.take(config.paths.data_dir, Holder(os.getpid(), run, wall_time())))
         told("compiled functions")
         warm_up(config, texts, calendar)
         told("history")
@@ -191,6 +192,7 @@ def run_live(
         logs = Logs(config.paths.data_dir, place.clock, megabytes=config.status.log_megabytes, people=people)
         logs.start()
         stack.callback(logs.stop)
+        tell_of_killed_run(lock.previous, config.paths.data_dir)
         moods: dict[str, Sentiment] = {}
         onlookers = Onlookers(_tell_log, lambda mood: moods.__setitem__(mood.symbol, mood))
         told("instruments and journal")
@@ -231,6 +233,7 @@ def _traded(
             if system.flat_reason and not source.flat_confirmed:
                 _confirm_flat(system, source, switch)
         _log.info("The run ends: %s.", ending.reason)
+        system.withdraw()
         writer.write()
     return writer.latest
 
@@ -261,17 +264,13 @@ def _end_of(place: Place, calendar: Calendar, until: time | None) -> int:
     return over if until is None else min(over, moment_of(place.day, until))
 
 
-@contextmanager
 def _place(
     config: Config, request: LiveRequest, source: str, calendar: Calendar, run: str, progress: Progress
-) -> Iterator[Place]:
-    if source == "sim":
-        speed = request.speed if request.speed is not None else config.simulation.speed
-        with simulated_place(config, calendar, request.day, speed, run, progress) as place:
-            yield place
-    else:
-        with vendor_place(config, calendar, request.control, progress) as place:
-            yield place
+) -> AbstractContextManager[Place]:
+    if source != "sim":
+        return vendor_place(config, calendar, request.control, progress)
+    speed = request.speed if request.speed is not None else config.simulation.speed
+    return simulated_place(config, calendar, request.day, speed, run, progress)
 
 
 def _run_status(config: Config, request: LiveRequest, place: Place, run: str) -> RunStatus:

@@ -22,7 +22,7 @@ from sos_actors.engine.execution.commands import Intent, Outcome
 from sos_actors.engine.execution.resume import Journaled
 from sos_actors.engine.recording import decode_decision, decode_document, decode_event, encode_document
 from sos_actors.errors import JournalError
-from sos_actors.messages.trading import CancelOrder, OrderUpdated, SubmitOrder
+from sos_actors.messages.trading import CancelOrder, OrderUpdated, PositionCorrected, PositionOpened, SubmitOrder
 from sos_actors.runtime.clock import utc_text
 from sos_actors.runtime.journal import JournalWriter
 from sos_actors.runtime.journal_records import JournalReader, RecordKind
@@ -131,7 +131,8 @@ def _gone_on_with(path: Path, writer: JournalWriter) -> JournaledDay:
     orders: dict[int, SubmitOrder] = {}
     cancelled: set[int] = set()
     intents: list[Intent] = []
-    told: list[OrderUpdated] = []
+    told: list[OrderUpdated | PositionCorrected] = []
+    opened: list[PositionOpened] = []
     outcomes: list[Outcome] = []
     skipped: set[int] = set()
     last_ts = 0
@@ -140,7 +141,7 @@ def _gone_on_with(path: Path, writer: JournalWriter) -> JournaledDay:
         if record.kind is RecordKind.EVENT:
             event = decode_event(record.payload)
             last_ts = max(last_ts, int(event.ts_event))
-            if isinstance(event, OrderUpdated):
+            if isinstance(event, OrderUpdated | PositionCorrected):
                 told.append(event)
         elif record.kind is RecordKind.DECISION:
             decision = decode_decision(record.payload)
@@ -148,6 +149,8 @@ def _gone_on_with(path: Path, writer: JournalWriter) -> JournaledDay:
                 orders[decision.order_id] = decision
             elif isinstance(decision, CancelOrder):
                 cancelled.add(decision.order_id)
+            elif isinstance(decision, PositionOpened):
+                opened.append(decision)
         elif record.kind is RecordKind.INTENT:
             intents.append(msgspec.msgpack.decode(record.payload, type=Intent))
         elif record.kind is RecordKind.OUTCOME:
@@ -164,8 +167,12 @@ def _gone_on_with(path: Path, writer: JournalWriter) -> JournaledDay:
             orders[made.decision.order_id] = made.decision
         elif isinstance(made.decision, CancelOrder):
             cancelled.add(made.decision.order_id)
+        elif isinstance(made.decision, PositionOpened):
+            opened.append(made.decision)
     writer.flush()
-    day.orders = Journaled(tuple(orders.values()), frozenset(cancelled), tuple(intents), tuple(told), tuple(outcomes))
+    day.orders = Journaled(
+        tuple(orders.values()), frozenset(cancelled), tuple(intents), tuple(told), tuple(outcomes), tuple(opened)
+    )
     return day
 
 

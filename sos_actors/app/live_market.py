@@ -117,7 +117,10 @@ class Market:
         self.bar_grace_s = min(feed.bar_grace_s + GRACE_REAL_S * float(machine.clock.speed), MOST_GRACE_S)
         names = [one.symbol for one in self.instruments.indices]
         still_s = feed.still_after_s + 2 * GRACE_REAL_S * float(machine.clock.speed)
-        health = FeedHealth(names, self.calendar, int(still_s * NANOS_PER_SECOND))
+        blind_s = feed.blind_after_s - feed.still_after_s + still_s
+        health = FeedHealth(
+            names, self.calendar, int(still_s * NANOS_PER_SECOND), int(blind_s * NANOS_PER_SECOND)
+        )
         self.intake = FeedIntake(
             MinuteBuilder(self.calendar, int(self.bar_grace_s * NANOS_PER_SECOND)), health, machine.sink, machine.gate,
             record=self._bar, on_gap=self._gap, all_ticks=self.config.runtime.all_ticks, also=self.hearers.ears,

@@ -19,6 +19,7 @@ from sos_actors.app.backtest import has_hours, latest_sessions, warm_up_days
 from sos_actors.app.credentials import account_of, read_login
 from sos_actors.app.filling import INSTRUMENTS, open_filling, origin_of, own_folder, simulated_folder
 from sos_actors.app.ingest.job import Progress
+from sos_actors.app.journaling import journal_path
 from sos_actors.app.simulated import SimulatorProcess
 from sos_actors.app.vendors import connect_vendors
 from sos_actors.config import Config
@@ -118,8 +119,9 @@ def vendor_place(config: Config, calendar: Calendar, control: str, progress: Pro
     day = session_now(calendar, clock())
     warm_up = warm_up_days(calendar, day)
     symbols = [canonical_for(name) for name in config.trading.indices]
-    with open_filling(config, warm_up) as filling:
-        filling.fill(symbols, [], warm_up, calendar, progress)
+    if not journal_path(own_folder(config), day).exists():  # a restart has what is held to look after first
+        with open_filling(config, warm_up) as filling:
+            filling.fill(symbols, [], warm_up, calendar, progress)
     yield Place(config, token, clock, day, own_folder(config), origin_of(config), "upstox", warm_up)
 
 

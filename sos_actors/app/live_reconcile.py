@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sos_actors.app.live_instruments import Instruments
 from sos_actors.app.live_journal import JournaledDay
@@ -26,8 +26,19 @@ from sos_actors.runtime.trading_gate import Rung
 from sos_actors.types import UnixNanos
 
 _log = logging.getLogger(__name__)
+REAL_S = 0.4
+"""Real seconds a broker needs to answer, and a request to be seen in the book."""
 DIVERGED = "divergence"
 """Key under which trading ends when the journal's decisions cannot be made again."""
+
+
+def paced(config: Orders, speed: float) -> Orders:
+    """The settings with waits that a broker can answer within: at sixty times the speed two seconds are 33 ms."""
+    least_s = REAL_S * speed
+    return replace(
+        config, reprice_after_s=max(config.reprice_after_s, least_s), poll_s=min(max(config.poll_s, least_s), 300.0),
+        look_again_after_s=min(max(config.look_again_after_s, least_s), 60.0),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +82,15 @@ def reconciled(
         )  # fmt: skip
     outputs: list[Output] = []
     for output in found.outputs:
-        if isinstance(output, OrderUpdated):  # what it missed comes before the question what it holds
+        if isinstance(output, OrderUpdated | PositionCorrected):  # what it missed comes before what it holds
             machine.sink.publish(output)
         else:
             outputs.append(output)
-    if day.restarted and not found.desk.working():  # what still works may have filled between the books
+    if day.restarted and not found.desk.moving():  # what still works may have filled between the books
         now = machine.clock()
         for correction in corrections(_held_by(machine), found.differences, instruments, last_price, now):
-            machine.sink.publish(correction)
+            if not config.broker_stop:  # else the desk tells it, when no stop order explains it
+                machine.sink.publish(correction)
             outputs += found.desk.correct(correction, now)
     if day.divergence is not None:
         text = f"The journal's decisions cannot be made again (event {day.divergence.number}): everything is closed."

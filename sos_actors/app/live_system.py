@@ -27,10 +27,13 @@ from sos_actors.app.live_positions import PositionWatch
 from sos_actors.app.live_reconcile import holdings
 from sos_actors.app.live_trading import Trading
 from sos_actors.config import Runtime
+from sos_actors.engine.engine import Engine
+from sos_actors.engine.records import PositionState
 from sos_actors.errors import ActorTimeoutError, JournalError, SosError
 from sos_actors.messages.market import TimerFired
 from sos_actors.messages.records import ActorEvent
 from sos_actors.messages.trading import PositionCorrected
+from sos_actors.runtime.clock import monotonic_ns
 from sos_actors.runtime.group import Rules
 from sos_actors.runtime.supervision import Backoff, ChildChanged, ChildState, Intensity, Strategy
 from sos_actors.runtime.supervisor import Supervisor
@@ -39,7 +42,7 @@ from sos_actors.runtime.trading_gate import Rung
 from sos_actors.types import NANOS_PER_SECOND, UnixNanos
 
 _log = logging.getLogger(__name__)
-TIMER_S, SETTLE_S, SYNC_S, REAP_S = 5.0, 5.0, 1.0, 5.0
+TIMER_S, SETTLE_S, SYNC_S, REAP_S, GATE_S = 5.0, 5.0, 1.0, 5.0, 0.5
 FLAT_WITHIN_S = 2.0
 """Real seconds the engine has to answer when everything is to be closed, before it is done without it."""
 STUCK_S, STUCK_LOOKS = 30.0, 6
@@ -47,7 +50,9 @@ STUCK_S, STUCK_LOOKS = 30.0, 6
 SWITCH_S, USUAL_SWITCH_S = 0.0001, 0.005
 """Seconds after which a thread lets go of the interpreter when another wants it: at Python's own 5 ms the dispatcher
 would wait for the whole frame of quotes that woke it."""
-KILL, ESCALATED = "kill switch", "supervisor"
+KILL, ESCALATED, ENDING = "kill switch", "supervisor", "ending"
+WITHDRAW_WITHIN_S = 1.5
+"""Real seconds for taking entries back at the end."""
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ class TradingSystem:
     flat_reason: str = ""
     _groups: dict[str, Supervisor] = field(default_factory=dict)
     _helper: ThreadPoolExecutor = field(init=False)
+    _told_rung: Rung | None = None
     _looks: int = 0
     _batches: int = 0
 
@@ -123,6 +129,14 @@ class TradingSystem:
         for call in (partial(self._flatten_by_engine, reason, heard), partial(self._flatten_without_engine, heard)):
             threading.Thread(target=call, name="flat", daemon=True).start()  # a full ring may hold up the first of them
 
+    def withdraw(self) -> None:
+        """Take back entries that wait at the broker: one that fills after the end has nobody to guard it. Bounded."""
+        self.machine.gate.hold(ENDING, Rung.EXITS_ONLY, "The run ends.")
+        deadline = monotonic_ns() + int(WITHDRAW_WITHIN_S * NANOS_PER_SECOND)
+        with suppress(ActorTimeoutError):
+            while self.machine.ask(_entries_wait, FLAT_WITHIN_S) and monotonic_ns() < deadline:
+                threading.Event().wait(0.05)
+
     def stop(self) -> list[str]:
         """Stop in reverse order, each part within its bound; returns the names of what did not end in time."""
         machine, trading = self.machine, self.trading
@@ -154,18 +168,31 @@ class TradingSystem:
         machine.real_timers.every(POSITIONS_S, self.soon(watch.look), name="positions")
         machine.real_timers.every(SYNC_S, partial(_quietly, sync), name="journal")
         machine.real_timers.every(STUCK_S / STUCK_LOOKS, self._see_dispatcher, name="dispatcher")
+        machine.real_timers.every(GATE_S, self._tell_gate, name="gate")
         machine.real_timers.every(REAP_S, self.soon(self.bridge.reap), name="sessions")
+
+    def _tell_gate(self) -> None:
+        """When trading opens and when it is held back belongs into the day's log."""
+        gate = self.machine.gate
+        rung, reasons = gate.rung, " ".join(hold.reason for hold in gate.reasons())
+        if rung is not self._told_rung:
+            self._told_rung = rung
+            if rung is Rung.OPEN:
+                _log.info("Trading is open.")
+            else:
+                _log.warning("Trading: %s. %s", rung.name.lower().replace("_", " "), reasons)
 
     def _position_watch(self) -> PositionWatch:
         machine, trading = self.machine, self.trading
 
         def tell(correction: PositionCorrected) -> None:
-            machine.sink.publish(correction)
+            if not trading.config.orders.broker_stop:  # else the orders say first whether a stop order explains it
+                machine.sink.publish(correction)
             trading.refs["orders"].tell(correction)
 
         def is_busy() -> bool:
             told = trading.refs["orders"].ask(Describe(), self.runtime.ask_timeout_s)
-            return bool(told["working"])
+            return bool(told["moving"])
 
         return PositionWatch(
             trading.broker.positions, lambda: machine.ask(holdings), is_busy, tell, machine.clock, trading.instruments,
@@ -237,6 +264,12 @@ class TradingSystem:
         words = {ChildState.RUNNING: "started", ChildState.RESTARTING: "failed", ChildState.STOPPED: "stopped"}
         event = words.get(change.state, change.state.value.lower())
         self.market.record(ActorEvent(change.ts_event, change.path, event, change.reason or None))
+
+
+def _entries_wait(engine: Engine) -> bool:
+    """Whether an entry may still fill; on the dispatcher's thread."""
+    slots = engine.account.positions
+    return bool(((slots["state"] != PositionState.FREE) & (slots["filled"] < slots["quantity"])).any())
 
 
 def _quietly(sync: Callable[[], None]) -> None:

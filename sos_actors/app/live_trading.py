@@ -20,7 +20,7 @@ from sos_actors.actors.pattern import PastReady, PatternStateMachine
 from sos_actors.app.live_instruments import Instruments
 from sos_actors.app.live_journal import JournaledDay
 from sos_actors.app.live_machine import Machine
-from sos_actors.app.live_reconcile import Reconciled, reconciled
+from sos_actors.app.live_reconcile import Reconciled, paced, reconciled
 from sos_actors.app.live_trades import trade_record, trade_records
 from sos_actors.config import Config
 from sos_actors.engine.engine import Engine, Event
@@ -41,6 +41,7 @@ from sos_actors.messages.trading import (
     OrderUpdated,
     PositionClosed,
     PositionCorrected,
+    PositionOpened,
     SubmitOrder,
 )
 from sos_actors.ports import Broker, OrderStream
@@ -202,7 +203,9 @@ class Trading:
             self._to_orders(decision)
             self.refs["feed"].tell(Hold(decision.symbol))
             self.held |= {decision.symbol}
-        elif isinstance(decision, CancelOrder):
+        elif isinstance(decision, CancelOrder) or (
+            isinstance(decision, PositionOpened) and self.config.orders.broker_stop
+        ):
             self._to_orders(decision)
         elif isinstance(decision, PositionClosed):
             self.record(trade_record(self.desk.engine, self.journal.header, self.charges, decision.position_id))
@@ -252,7 +255,12 @@ class Trading:
         while True:
             try:
                 return reconciled(
-                    self.machine, self.config.orders, self.instruments, self.journal, self.broker, self.last_price
+                    self.machine,
+                    paced(self.config.orders, self.machine.clock.speed),
+                    self.instruments,
+                    self.journal,
+                    self.broker,
+                    self.last_price,
                 )
             except VendorError as error:
                 if monotonic_ns() > deadline or self.ending.is_set():

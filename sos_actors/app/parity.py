@@ -240,6 +240,8 @@ class _Comparison:
             differs = reasons & _UNPRICED or then.instrument != now.instrument
             if differs and (why := self.evidence.contract(name, key.ts)):
                 return Cause.DATA, why
+            if differs and (why := self.evidence.late_contract(name, key.ts)):
+                return Cause.TIMING, why
         if reasons or then.instrument != now.instrument:
             listed = [one for one in self.configuration if "contract" in one]
             return (Cause.CONFIGURATION, listed[0]) if listed else (Cause.UNEXPLAINED, "nothing known differs")

@@ -92,6 +92,13 @@ class Evidence:
                 return f"{name}: the bar of {clock(at)} is not the stored one"
         return ""
 
+    def late_contract(self, name: str, ts: int) -> str:
+        """Which bar of a contract came only after the signal of ``ts`` was acted on; empty when none did."""
+        for late, closed, signalled in self._heard.late:
+            if late == name and closed <= ts <= signalled:
+                return f"{name}: the bar of {clock(closed - NANOS_PER_MINUTE)} came after the signal"
+        return ""
+
     def _of(self, stretch: Stretch) -> tuple[list[Found], list[Found]]:
         if id(stretch) not in self._found:
             self._found[id(stretch)] = self._compare(stretch)

@@ -70,6 +70,8 @@ class Fates:
     """The signals of a journal, fed by its decisions in order."""
 
     by_key: dict[Key, Fate] = field(default_factory=dict)
+    latest: int = -1
+    """When the bar of the last signal closed, UnixNanos."""
     _by_signal: dict[int, Fate] = field(default_factory=dict)
     _by_position: dict[int, Fate] = field(default_factory=dict)
     _last: Fate | None = None
@@ -79,6 +81,7 @@ class Fates:
         if isinstance(decision, SignalFormed):
             levels = Levels(int(decision.side), int(decision.regime), decision.entry, decision.stop, decision.target)
             fate = self._last = Fate(levels, "skipped", NOT_FILLED)
+            self.latest = max(self.latest, int(decision.ts_event))
             self.by_key[Key(int(decision.ts_event), decision.symbol, decision.strategy)] = fate
             self._by_signal[decision.signal_id] = fate
         elif isinstance(decision, EntryRefused):

@@ -76,7 +76,12 @@ class Stretch:
 
 @dataclass(slots=True)
 class Heard:
-    """Everything a comparison needs of a journal."""
+    """Everything a comparison needs of a journal.
+
+    Attributes:
+        late: bars of contracts that came after a signal they should have been known with: the contract, when its bar
+            closed, and when that of the signal had.
+    """
 
     header: SessionHeader
     strategies: list[Strategy]
@@ -85,6 +90,7 @@ class Heard:
     sentiments: list[Sentiment] = field(default_factory=list)
     alerts: list[ScreenerAlert] = field(default_factory=list)
     contracts: dict[str, list[BarClosed]] = field(default_factory=dict)
+    late: list[tuple[str, int, int]] = field(default_factory=list)
     stops: list[EntriesStopped] = field(default_factory=list)
     torn: str = ""
 
@@ -211,6 +217,8 @@ class _Listener:
         stretch = self._open.get(bar.symbol)
         if stretch is None:
             self._heard.contracts.setdefault(bar.symbol, []).append(bar)
+            if bar.ts_event <= self._heard.fates.latest:
+                self._heard.late.append((bar.symbol, int(bar.ts_event), self._heard.fates.latest))
             return
         hours = self._session(bar.ts_open, stretch.segment)
         inside = hours is not None and any(first <= bar.ts_open < last for first, last in hours.intervals)

@@ -140,8 +140,8 @@ def _end_now(data_dir: Path, holder: Holder, within_s: float) -> int:
             if not _wait(gone, within_s):
                 return _complain(f"Process {holder.pid} does not even end when it is killed.")
             status = _news(data_dir, holder)
-            gone = status is not None and is_gone_with_its_run(status)
-            then = "its simulated market is gone with it" if gone else "`sos live` takes up where it was"
+            simulated = status is not None and is_gone_with_its_run(status)
+            then = "its simulated market is gone with it" if simulated else "`sos live` takes up where it was"
             print(f"Run {holder.run_id} was killed; {then}.")
             return 0
     print(f"Run {holder.run_id} has ended.")

@@ -46,6 +46,7 @@ class Feed(Section):
 
     bar_grace_s: float = setting(5.0, at_least=0.1, at_most=30)
     still_after_s: float = setting(10.0, at_least=1, at_most=600)
+    blind_after_s: float = setting(120.0, at_least=5, at_most=3600)
 
 
 @dataclass(frozen=True, slots=True)

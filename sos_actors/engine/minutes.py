@@ -85,12 +85,20 @@ class MinuteBuilder:
         self._instruments: dict[str, _Instrument] = {}
         self._due = _NEVER
 
-    def known(self, lasts: Mapping[str, int]) -> None:
-        """Bars of these symbols are known up to these minutes (open times, UnixNanos); what comes next must join on."""
+    def known(self, lasts: Mapping[str, int]) -> list[Gap]:
+        """Bars of these symbols are known up to these minutes (open times, UnixNanos); what comes next must join on.
+        What was published before anybody could take it is a gap.
+        """
+        gaps: list[Gap] = []
         for symbol, opened in lasts.items():
             instrument = self._instrument(symbol)
             if opened > instrument.done:
                 instrument.done, instrument.interrupted = opened, True
+            elif opened < (done := instrument.done):
+                instrument.done, instrument.interrupted = opened, True
+                self._gap(instrument, done + NANOS_PER_MINUTE, gaps)
+                instrument.done = done
+        return gaps
 
     def interrupted(self) -> None:
         """The connection was lost: quotes have been missed from now on, of every instrument."""
@@ -101,9 +109,7 @@ class MinuteBuilder:
                 instrument.running.volume = None
 
     def leave(self, symbol: str) -> None:
-        """Nobody follows the symbol any more: its running minute is dropped, and what it misses until it is followed
-        again is a gap.
-        """
+        """Nobody follows the symbol now: its running minute is dropped; what it misses meanwhile is a gap."""
         instrument = self._instruments.get(symbol)
         if instrument is not None:
             instrument.interrupted = True

@@ -113,7 +113,9 @@ class Group:
         child.state, child.since = state, self.clock()
         child.last_reason = reason or child.last_reason
         event = ChildChanged(child.since, f"{self.path}/{child.name}", state, child.restarts, reason)
-        log.log(LEVELS[state], "%s %s%s%s", event.path, state.lower(), f": {reason}" if reason else "",
+        ordinary = not child.restarts and state in (ChildState.RUNNING, ChildState.STOPPED)
+        level = logging.DEBUG if ordinary else LEVELS[state]
+        log.log(level, "%s %s%s%s", event.path, state.lower(), f": {reason}" if reason else "",
                 f" (restart {child.restarts})" if child.restarts else "")  # fmt: skip
         group: Group | None = self
         while group is not None:

@@ -22,7 +22,7 @@ from sos_actors.engine.positions import order_of
 from sos_actors.errors import JournalError
 from sos_actors.messages.broker import BrokerOrder
 from sos_actors.messages.records import OrderRecord
-from sos_actors.messages.trading import CancelOrder, OrderUpdated, Purpose, SubmitOrder
+from sos_actors.messages.trading import CancelOrder, OrderUpdated, PositionCorrected, Purpose, SubmitOrder
 from sos_actors.runtime.clock import indian_day
 from sos_actors.runtime.mailbox import Mailbox
 from sos_actors.runtime.timers import Timers
@@ -62,6 +62,7 @@ class Ordering:
     timers: Timers
     mailbox: Mailbox = field(default_factory=lambda: Mailbox("orders"))
     told: list[OrderUpdated] = field(default_factory=list)
+    corrected: list[PositionCorrected] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     records: list[OrderRecord] = field(default_factory=list)
@@ -85,7 +86,7 @@ class Ordering:
         """Another incarnation of the actor."""
         make = order_stream_address(self.rig.connection)
         hearers = OrderHearers(
-            lambda update: self.note(self.told, update), lambda key, rung, _: self.note(self.holds, (key, rung)),
+            self.hear, lambda key, rung, _: self.note(self.holds, (key, rung)),
             lambda key: self.note(self.releases, key), lambda record: self.note(self.records, record),
         )  # fmt: skip
         self.refs.append(
@@ -95,6 +96,9 @@ class Ordering:
                 last_price=lambda _: self.price(),
             )
         )  # fmt: skip
+
+    def hear(self, word: OrderUpdated | PositionCorrected) -> None:
+        self.note(self.corrected if isinstance(word, PositionCorrected) else self.told, word)
 
     def note(self, where: list[Any], what: object) -> None:
         with self.changed:

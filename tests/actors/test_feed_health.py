@@ -93,3 +93,43 @@ def test_segments_are_known_until_the_connection_goes() -> None:
     made.on_state(moment(f"{DAY} 10:30"), FeedState.UP, "")
     assert made.phases == {}
     assert verdict(made, "10:30") is None
+
+
+def blind(state: FeedState | None = None) -> FeedHealth:
+    """Without prices since 10:30, having had some at 10:29."""
+    made = FeedHealth((NIFTY,), Calendar.default(), 10 * NANOS_PER_SECOND, 120 * NANOS_PER_SECOND)
+    made.on_state(moment(f"{DAY} 10:00"), FeedState.UP, "")
+    assert verdict(made, "10:00") is not None
+    made.on_move(NIFTY, moment(f"{DAY} 10:29"))
+    if state is not None:
+        made.on_state(moment(f"{DAY} 10:30"), state, "why")
+    return made
+
+
+@pytest.mark.parametrize("state", [None, FeedState.DOWN, FeedState.SILENT, FeedState.REFUSED])
+def test_without_prices_for_too_long_everything_is_closed_whatever_the_reason(state: FeedState | None) -> None:
+    made = blind(state)
+    early, late = verdict(made, "10:31"), verdict(made, "10:31:01")
+    assert early is not None
+    assert early.rung < Rung.SQUARE_OFF
+    assert late is not None
+    assert late.rung is Rung.SQUARE_OFF
+    assert late.reason == f"{early.reason} No price has come for more than 120 s: all is closed."
+    made.on_state(moment(f"{DAY} 10:32"), FeedState.UP, "")
+    made.on_move(NIFTY, moment(f"{DAY} 10:32"))
+    assert verdict(made, "10:32") is None
+
+
+def test_a_start_in_the_middle_of_the_day_has_its_time_to_connect() -> None:
+    made = FeedHealth((NIFTY,), Calendar.default(), 10 * NANOS_PER_SECOND, 120 * NANOS_PER_SECOND)
+    for at in ("11:00", "11:02"):
+        found = verdict(made, at)
+        assert found is not None
+        assert found.rung is Rung.STOP_ENTRIES
+    found = verdict(made, "11:03")
+    assert found is not None
+    assert found.rung is Rung.SQUARE_OFF
+
+
+def test_nothing_is_closed_for_want_of_prices_outside_trading() -> None:
+    assert verdict(blind(), "15:45") is None

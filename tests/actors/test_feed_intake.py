@@ -121,6 +121,19 @@ def test_a_lost_connection_and_a_refusal_hold_trading_back_and_flowing_prices_re
     assert here.reasons() == []
 
 
+def test_minutes_a_share_missed_while_the_connected_feed_was_mute_are_told_as_a_gap() -> None:
+    here = listening()
+    for symbol in (NIFTY, BANKNIFTY, RELIANCE):
+        here.say(symbol, 1_400.0, "10:29")
+    here.clock.move_to(at("10:34:30"))
+    here.intake.close_minutes(here.clock())
+    here.intake.judge(here.clock())
+    assert here.reasons()
+    here.clock.move_to(at("10:35:05"))
+    here.say(RELIANCE, 1_402.0, "10:34")
+    assert here.gaps == [(RELIANCE, at("10:31"), at("10:33"))]
+
+
 def test_an_index_that_stands_still_holds_trading_back_until_it_moves() -> None:
     here = listening()
     for symbol in (NIFTY, BANKNIFTY):

@@ -85,6 +85,7 @@ class Machine:
             "tradingview": {"timeout_s": 3.0},
             "nse": {"timeout_s": 3.0},
             "trendlyne": {"timeout_s": 3.0},
+            "bridge": {"port": 0},
         }
         for name, keys in self.settings.items():
             changes[name] = changes.get(name, {}) | keys

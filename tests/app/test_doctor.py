@@ -58,7 +58,7 @@ def test_everything_is_well(machine: Machine) -> None:
     assert seen.doctor.verdict().go
     assert [one.group for one in seen.found] == sorted(
         [one.group for one in seen.found],
-        key=["program", "settings", "data", "calendar", "login", "vendors", "orders"].index,
+        key=["program", "settings", "data", "calendar", "login", "vendors", "orders", "trading"].index,
     )
     assert seen["profile"].text.startswith("the token works: SIM001, NSE NFO")
     assert seen["token"].text == "SIM001; the token ends 14 Jan 2026 03:30 IST, in 17 h 0 min"
@@ -67,7 +67,8 @@ def test_everything_is_well(machine: Machine) -> None:
     assert "can be traded" in seen["kill switch"].text
     assert seen["market"].text == "derivatives: normal open since 13 Jan 2026 09:15 IST"
     assert "candles of NIFTY on 2026-01-13" in seen["tradingview chart"].text
-    assert "places no orders" in seen["trading"].text
+    assert seen["real money"].text == '[trading] mode = "paper": no order can be real'
+    assert machine.examined(offline=True)["run"].text == "nothing runs"
 
 
 def test_a_fresh_machine_can_run_the_simulated_market(tmp_path: Path, vendors: RunningSimulator) -> None:

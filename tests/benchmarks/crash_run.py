@@ -1,6 +1,6 @@
-"""Kills `sos live` at random points of simulated sessions and looks whether anything was done twice or forgotten.
+"""Kills `sos live` at random moments of simulated sessions and looks whether anything was done twice or forgotten.
 
-Run by hand: ``python tests/benchmarks/crash_run.py [KILLS] [SEED]``; takes about ten seconds a kill.
+Run by hand: ``python tests/benchmarks/crash_run.py [KILLS] [SEED]``; about ten seconds a kill.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from pathlib import Path
 from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.app.running.crashes import PLACES, SPEED, Crashing, crashing, doubled, where_killed  # noqa: E402
+from tests.app.running.books import doubled, where_killed
+from tests.app.running.crashes import PLACES, Crashing, crashing
 
 WEATHER = ("calm", "calm", "delay", "delay", "mute", "lost_ack", "status")
+A_SESSION = 12
+"""Kills a session: its day goes by meanwhile."""
+AGREE_S = 5.0
+"""Real seconds after opening in which engine and broker must have held the same at one moment."""
 
 
 def weather(crash: Crashing, rng: Random) -> str:
@@ -32,7 +37,7 @@ def weather(crash: Crashing, rng: Random) -> str:
 
 
 def wait_for_moment(crash: Crashing, rng: Random) -> str:
-    """Either any moment, or just after an order was meant."""
+    """While it starts, at any moment, or just after an order was meant."""
     way = rng.choice(("any", "any", "meant", "meant", "early"))
     if way == "early":
         time.sleep(rng.uniform(0.5, 4.5))
@@ -42,83 +47,81 @@ def wait_for_moment(crash: Crashing, rng: Random) -> str:
         time.sleep(rng.uniform(0.0, 5.0))
         return way
     size, end = crash.journal.stat().st_size, time.monotonic() + 8.0
-    crash_before = intents(crash, size)
-    while time.monotonic() < end:
-        if intents(crash, size) > crash_before:
-            time.sleep(rng.choice((0.0, 0.0, 0.005, 0.02, 0.1)))
-            break
+    while time.monotonic() < end and not meant(crash, size):
         time.sleep(0.001)
+    time.sleep(rng.choice((0.0, 0.0, 0.005, 0.02, 0.1)))
     return way
 
 
-def intents(crash: Crashing, since: int) -> int:
+def meant(crash: Crashing, since: int) -> bool:
+    """Whether an intent was journaled behind a place; quicker than reading the journal."""
     with crash.journal.open("rb") as file:
         file.seek(since)
-        return file.read().count(b"attempt")
+        return b"attempt" in file.read()
 
 
-def agree(crash: Crashing, bound_s: float) -> float | None:
-    """Real seconds until engine and broker hold the same; None when they never do."""
-    begun = time.monotonic()
-    keys = {}
-    while time.monotonic() - begun < bound_s:
-        before = crash.holds()
-        status = crash.status()
-        if status is not None and before == crash.holds():
-            held: Counter[str] = Counter()
-            for one in status.positions:
-                held[one.symbol] += one.quantity * (1 if one.side == "buy" else -1)
-            if sorted(held.values()) == sorted(before.values()):
-                return time.monotonic() - begun
+def look(crash: Crashing) -> tuple[float, bool]:
+    """Start it; after how many real seconds the books were read, and whether both agree soon after it opens."""
+    crash.start()
+    crash.until("read")
+    took = time.monotonic() - crash.started_at
+    crash.until("open")
+    end = time.monotonic() + AGREE_S
+    while not (agrees := crash.agrees()) and time.monotonic() < end:
         time.sleep(0.02)
-    print("   engine", keys, status and status.positions, "broker", crash.holds())
-    return None
+    return took, agrees
 
 
 def main(kills: int, seed: int) -> int:
-    rng, failures = Random(seed), []
-    landed: Counter[str] = Counter()
-    slowest, readings = 0.0, []
-    with tempfile.TemporaryDirectory() as folder, crashing(Path(folder), speed=SPEED) as crash:
-        for number in range(kills):
-            bad = weather(crash, rng)
-            crash.start()
-            way = wait_for_moment(crash, rng)
-            status = crash.status()
-            crash.kill()
-            orders = crash.ours()
-            place = where_killed(crash.journal, orders) if crash.journal.exists() else "before the journal"
-            landed[place] += 1
-            wrong = doubled(orders)
-            print(f"{number:3} {way:6} {bad:9} {place:24} orders {len(orders):4} held {crash.holds()} {wrong or ''}", flush=True)
-            failures += wrong
-            if rng.random() < 0.4:
-                crash.calm()
-                crash.start()
-                crash.until("read")
-                took = time.monotonic() - crash.started_at
-                crash.until("open")
-                agreed = agree(crash, 5.0)
-                readings.append(took)
-                print(f"    books read {took:.2f} s after the start, agreed after {agreed} s", flush=True)
-                if agreed is None:
-                    failures.append("engine and broker never agreed")
-                crash.kill()
-                del status
+    """Kill, look, and close everything, a session after the other; the number of failures."""
+    rng, failures = Random(seed), list[str]()
+    landed, took = Counter[str](), list[float]()
+    while kills > 0:
+        with tempfile.TemporaryDirectory() as folder, crashing(Path(folder)) as crash:
+            for number in range(min(kills, A_SESSION)):
+                failures += kill(crash, rng, number, landed, took)
+            failures += end(crash)
+        kills -= A_SESSION
+    print("kills by place:", dict(landed))
+    print(f"books read after (s): median {sorted(took)[len(took) // 2]:.1f}, worst {max(took):.1f}" if took else "")
+    print("\n".join(failures) or "nothing twice, nothing forgotten, identical on replay")
+    return len(failures)
+
+
+def kill(crash: Crashing, rng: Random, number: int, landed: Counter[str], took: list[float]) -> list[str]:
+    """One kill, and now and then a start that is looked at; what is wrong."""
+    bad = weather(crash, rng)
+    crash.start()
+    way = wait_for_moment(crash, rng)
+    crash.kill()
+    orders = crash.ours()
+    place = where_killed(crash.journal, orders) if crash.journal.exists() else "before the journal"
+    landed[place] += 1
+    wrong = doubled(orders)
+    print(f"{number:3} {way:6} {bad:9} {place:24} {len(orders):4} orders, held {crash.holds()} {wrong}", flush=True)
+    if rng.random() < 0.4:
         crash.calm()
-        crash.start()
-        crash.until("open")
-        print(crash.run("stop", "--flat").stdout)
-        code = crash.ended()
-        orders = crash.ours()
-        print("ended", code, "held", crash.holds(), "live", [row for row in orders if not row.state.terminal])
-        print(crash.said()[-6000:])
-        replayed = crash.run("replay", str(crash.journal))
-        print("replay", replayed.returncode, replayed.stdout[-1500:], replayed.stderr[-500:])
-        failures += doubled(orders)
-    print(dict(landed), "slowest", max(readings, default=0.0), slowest)
-    print("FAILED" if failures else "ok", failures)
-    return bool(failures)
+        seconds, agrees = look(crash)
+        took.append(seconds)
+        wrong += [] if agrees else [f"after kill {number} engine and broker never agreed"]
+        crash.kill()
+    return wrong
+
+
+def end(crash: Crashing) -> list[str]:
+    """Close everything; what is wrong then."""
+    crash.calm()
+    crash.start()
+    crash.until("open")
+    crash.run("stop", "--flat")
+    code, orders, held = crash.ended(), crash.ours(), crash.holds()
+    replayed = crash.run("replay", str(crash.journal))
+    print(f"{len(orders)} orders, {crash.starts} starts\n{replayed.stdout}")
+    wrong = doubled(orders)
+    wrong += [f"{row.tag} still works" for row in orders if not row.state.terminal]
+    wrong += [f"still held: {held}"] if held else []
+    wrong += [f"exit {code}"] if code else []
+    return wrong + ([f"replay: {replayed.stdout}{replayed.stderr}"] if replayed.returncode else [])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from tests.cli.commands import REPOSITORY
 from tests.cli.processes import HANG_S, Home, new_home
 
 DAY = "2026-01-13"
-SPEED = 20
+SPEED = 12
+"""Slow enough for every vendor to answer several times, on a machine that is busy too."""
 ENTERS = {
     "pattern_id": "ENTERS_AT_ONCE",
     "description": "Enters on the first bar, so that there is something to look at.",

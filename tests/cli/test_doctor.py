@@ -49,7 +49,7 @@ def test_a_line_a_check_and_the_verdict_last(tmp_path: Path, capsys: pytest.Capt
     assert main(["doctor", "--offline", *configured(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     headings = [line for line in lines[:-1] if line and not line.startswith(" ")]
-    assert headings == ["program", "settings", "data", "calendar", "login", "vendors", "orders"]
+    assert headings == ["program", "settings", "data", "calendar", "login", "vendors", "orders", "trading"]
     assert all(line[2:10].strip() in list(Status) for line in lines[:-1] if line.startswith(" "))
     assert lines[-1] == SIMULATED_GO
     assert "\x1b" not in "".join(lines)

@@ -61,7 +61,7 @@ def test_stop_flat_closes_what_is_held_and_the_terminal_is_as_it_was(
         status, after, same = terminal.ended()
     assert page[0] == " SIMULATED  prices are invented, paper orders"
     assert page[1].startswith("2026-01-13 09:1")
-    assert f"x20, market open   run {news(home).run.run_id}, pid" in page[1]
+    assert f"x12, market open   run {news(home).run.run_id}, pid" in page[1]
     assert page[-1] == "Ctrl-C stops; elsewhere: sos stop --flat closes everything, sos status."
     assert any(one.startswith("Trading ") for one in page)
     assert max(map(len, page)) <= 80

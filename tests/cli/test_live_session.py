@@ -24,8 +24,6 @@ from tests.cli.sessions import is_open, live_words, news_of, trading_home, wait_
 
 KILLS = 20
 MINUTE_MS = 60_000
-OPENS_MS = 1_768_275_900_000
-"""09:15 in India on the day."""
 
 
 @dataclass(slots=True)
@@ -61,7 +59,7 @@ class Over:
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     home = trading_home(tmp_path_factory.mktemp("session") / "home")
     with open(home.folder / "told.txt", "w", encoding="utf-8") as told:
-        process = home.start(*live_words(home, "--no-tui", "--until", "09:21"), told=told)
+        process = home.start(*live_words(home, "--no-tui", "--until", "09:20"), told=told)
     with process:
         try:
             wait_for(lambda: is_open(home, process), process)
@@ -94,10 +92,10 @@ def test_while_it_runs_it_can_be_seen_and_no_other_can_begin(
 
 
 def candles(story: list[Message], symbol: str = "NIFTY") -> dict[int, object]:
-    """The minutes of an index by when they closed, each told once, in order, and none left out."""
+    """The minutes of an index by when they closed, each told once, in order, and none left out from the first on."""
     told = [one for one in story if one["type"] == "MARKET_UPDATE" and one["data"]["symbol"] == symbol]
     closes = [one["timestamp"] for one in told]
-    assert closes == [OPENS_MS + MINUTE_MS * (number + 1) for number in range(len(closes))]
+    assert closes == [closes[0] + MINUTE_MS * number for number in range(len(closes))]
     return {one["timestamp"]: one["data"]["candle"] for one in told}
 
 
@@ -105,15 +103,16 @@ def test_an_engine_that_is_killed_twenty_times_always_has_the_whole_story(sessio
     stories: list[list[Message]] = []
     for number in range(KILLS):
         engine = Engine(session.port, "/?bars=today", timeout_s=30.0)
-        if number % 5 == 4:
+        if number % 4 == 3:
             engine.say('{"type": "NONSENSE"}')
             engine.say("{" * 10_000)
             assert [engine.hear_until("ERROR")["type"] for _ in range(2)] == ["ERROR"] * 2
-        engine.hear_until("HEARTBEAT")
+        engine.hear_until("HEARTBEAT" if number % 2 else "INSTRUMENT_SYNC")  # or shot in the middle of its recovery
         engine.kill()
         stories.append(engine.heard)
     last = Engine(session.port, "/?bars=today", timeout_s=60.0)
     assert last.closing() == 1001
+    last.kill()
     stories.append(last.heard)
     for story in stories:
         check(story)
@@ -121,7 +120,7 @@ def test_an_engine_that_is_killed_twenty_times_always_has_the_whole_story(sessio
         for symbol in ("NIFTY", "BANKNIFTY"):
             assert set(oi_minutes(story, symbol).values()) <= {1}
     whole = {symbol: candles(stories[-1], symbol) for symbol in ("NIFTY", "BANKNIFTY")}
-    assert min(map(len, whole.values())) >= 4
+    assert min(map(len, whole.values())) >= 2
     for story in stories:
         for symbol, all_of_them in whole.items():
             assert candles(story, symbol).items() <= all_of_them.items()
@@ -135,10 +134,9 @@ def test_it_ends_in_order_with_the_summary_on_one_stream_and_the_log_on_the_othe
     assert over.returncode == 0, over.told[-3000:]
     assert over.out.startswith(" SIMULATED  prices are invented, paper orders\n")
     assert f"\n  sos --config {over.home.folder}/sos.toml replay {over.journal}\n" in over.out
-    assert "app.live: The run ends: it is 09:21.\n" in over.told
+    assert "app.live: The run ends: it is 09:20.\n" in over.told
     assert "Traceback" not in over.told
-    assert "Setting up:" not in over.told.partition("runtime.group")[2], "progress goes on under the log"
-    assert "left behind" not in over.told
+    assert "Setting up:" not in over.told.partition("actors.feed_intake")[2], "progress goes on under the log"
     assert children_of(over.status.run.pid) == []
 
 

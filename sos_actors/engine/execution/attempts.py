@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sos_actors.engine.execution.pricing import in_paise, is_price
-from sos_actors.messages.broker import BrokerFill, BrokerOrder, OrderKind
+from sos_actors.messages.broker import BrokerFill, BrokerOrder, OrderKind, OrderState
 from sos_actors.types import Side
 
 
@@ -59,6 +59,7 @@ class Attempt:
         unpriced_since: when it first had filled units without a price; UnixNanos.
         looked_at: when its search last asked, UnixNanos, and ``looks`` how often it did not find it.
         missing: in how many whole books in a row it was not listed.
+        waits: it is a stop order that waits for its trigger, as far as the broker has said.
     """
 
     tag: str
@@ -88,6 +89,7 @@ class Attempt:
     looking: bool = False
     looked_at: int = 0
     missing: int = 0
+    waits: bool = False
     reason: str = ""
     trades: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -126,6 +128,7 @@ class Attempt:
             self.state = AttemptState.OVER if over else AttemptState.ALIVE
             self.rejected = over and row.state.value == "rejected"
             self.looking, self.missing, self.looks = False, 0, 0
+            self.waits = row.state is OrderState.TRIGGER_PENDING
             if over:
                 self.request, self.reason = Request.NONE, row.reason
             elif self.request is Request.NONE and row.kind is OrderKind.LIMIT and is_price(row.price):

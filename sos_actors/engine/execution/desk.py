@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from sos_actors.config.running import Orders
-from sos_actors.engine.execution.attempts import Attempt, AttemptState
+from sos_actors.engine.execution.attempts import Attempt, AttemptState, Request
 from sos_actors.engine.execution.budget import RequestBudget
 from sos_actors.engine.execution.closing import settle
 from sos_actors.engine.execution.commands import Output, Severity, Trouble
@@ -19,11 +19,19 @@ from sos_actors.engine.execution.policy import Fate
 from sos_actors.engine.execution.pricing import is_price
 from sos_actors.engine.execution.searching import Searcher
 from sos_actors.engine.execution.sending import Sender
+from sos_actors.engine.execution.stops import StopKeeper
 from sos_actors.engine.execution.telling import tell
 from sos_actors.engine.execution.terms import NameOf, TermsOf
-from sos_actors.errors import ConfigError
 from sos_actors.messages.broker import BrokerFill, BrokerOrder
-from sos_actors.messages.trading import CancelOrder, OrderStatus, OrderUpdated, PositionCorrected, Purpose, SubmitOrder
+from sos_actors.messages.trading import (
+    CancelOrder,
+    OrderStatus,
+    OrderUpdated,
+    PositionCorrected,
+    PositionOpened,
+    Purpose,
+    SubmitOrder,
+)
 from sos_actors.types import UnixNanos
 
 ORPHAN, FLATTEN = "orphan", "flatten"
@@ -42,17 +50,13 @@ class ExecutionDesk:
         nonce: of the journal the intents go to: four letters or digits, part of every tag.
         terms_of: terms of a canonical symbol.
         name_of: canonical symbol of a broker's key.
-
-    Raises:
-        ConfigError: a stop order at the broker is asked for, which this desk does not place.
     """
 
     def __init__(self, config: Orders, nonce: str, terms_of: TermsOf, name_of: NameOf) -> None:
-        if config.broker_stop:
-            raise ConfigError("[orders] broker_stop = true: stop orders at the broker are not placed; set it to false.")
         self.ledger = Ledger(nonce, terms_of, name_of)
         self._budget = RequestBudget.of(config)
         self._sender = Sender(config, self.ledger, self._budget)
+        self.stops = StopKeeper(config, self.ledger)
         self._searcher = Searcher(config, self.ledger)
         self._outcomes = Outcomes(config, self.ledger, self._budget, self._searcher)
         self._flattening = False
@@ -75,6 +79,11 @@ class ExecutionDesk:
     def working(self) -> list[str]:
         """Tags of what may still fill."""
         return [place.attempt.tag for place in self.ledger.places() if place.attempt.may_fill]
+
+    def moving(self) -> list[str]:
+        """The same without stop orders that only wait for their price."""
+        alive = [place.attempt for place in self.ledger.places() if place.attempt.may_fill]
+        return [one.tag for one in alive if not (one.waits and one.request is Request.NONE)]
 
     def held(self) -> dict[int, tuple[str, int]]:
         """Symbol and units of every position with something held, positive when bought; by the position's number."""
@@ -111,18 +120,27 @@ class ExecutionDesk:
             text = f"The order {cancel.order_id} is to be cancelled, but was never heard of."
             outputs: list[Output] = [Trouble(now, f"order {cancel.order_id}", text, Severity.ERROR)]
             return [*outputs, OrderUpdated(now, cancel.order_id, OrderStatus.CANCELLED)]
-        order.withdrawn = True
-        order.drop_unsent()
+        order.withdraw()
         self.ledger.stir(self.ledger.account_of(order))
         return self._work(now, [])
 
     def correct(self, correction: PositionCorrected, now: UnixNanos) -> list[Output]:
-        """The engine was told that the broker holds another quantity of a position: so be it here."""
+        """The broker holds another quantity of a position than we thought.
+
+        The engine was told: so be it here. With stop orders at the broker it was not: it is told by what this returns,
+        as soon as it is certain that no stop order explains it; else nothing is changed, and it will be found again.
+        """
+        if self.stops.is_on:
+            return self._work(now, self.stops.correct(correction))
         for account in self.ledger.accounts():
             if account.number == correction.position_id:
                 account.adjustment += correction.quantity - account.held
                 self.ledger.stir(account)
         return self._work(now, [])
+
+    def position_opened(self, opened: PositionOpened, now: UnixNanos) -> list[Output]:
+        """The engine says where it stops: the stop order at the broker follows, where one is kept."""
+        return self._work(now, []) if self.stops.opened(opened) else []
 
     def flatten(self, now: UnixNanos) -> list[Output]:
         """Close all that is held by our own account, without the engine; entries are taken back and no more taken.
@@ -235,9 +253,11 @@ class ExecutionDesk:
         for account in self.ledger.busy():
             for order in account.orders:
                 outputs += tell(account, order, now)
+            outputs += self.stops.mind(account, now)
             if account.closed:
                 outputs += settle(self.ledger, account, now, FLATTEN if self._flattening else ORPHAN)
         outputs += self._sender.exits(now)
+        outputs += self._sender.stops(now)
         outputs += self._sender.entries(now)
         for account in self.ledger.busy():
             for order in account.orders:

@@ -9,7 +9,7 @@ from sos_actors.engine.execution.attempts import Attempt, AttemptState
 from sos_actors.engine.execution.commands import Intent
 from sos_actors.engine.execution.tags import Tag, parse_tag
 from sos_actors.engine.execution.terms import NameOf, TermsOf, slices
-from sos_actors.engine.execution.working import OWN_FIRST, Account, Slice, WorkingOrder
+from sos_actors.engine.execution.working import OWN_FIRST, STOP_FIRST, Account, Slice, WorkingOrder
 from sos_actors.engine.positions import order_of
 from sos_actors.messages.broker import BrokerOrder
 from sos_actors.messages.trading import Purpose, SubmitOrder
@@ -43,7 +43,7 @@ class Ledger:
         self._busy: dict[tuple[int, str], Account] = {}
         self._by_tag: dict[str, Place] = {}
         self._by_id: dict[str, Place] = {}
-        self._own: dict[int, int] = {}
+        self._own: dict[tuple[int, int], int] = {}
         self._worries: dict[str, int] = {}
 
     def accounts(self) -> Iterable[Account]:
@@ -78,6 +78,10 @@ class Ledger:
         self._busy[key] = self._accounts[key]
         return self._accounts[key]
 
+    def of_position(self, number: int) -> Account | None:
+        """The account of one of the engine's positions; None when there is none."""
+        return next((account for account in self.accounts() if account.number == number), None)
+
     def add(self, submit: SubmitOrder, quantities: list[int] | None = None) -> WorkingOrder:
         """Take an order in, divided by its terms unless ``quantities`` says how.
 
@@ -100,13 +104,24 @@ class Ledger:
 
     def own_order(self, account: Account, side: Side, quantity: int, reason: str, now: UnixNanos) -> WorkingOrder:
         """An order of the desk's own about what an account holds; its reference is the best price known, or NaN."""
-        number = self._own.get(account.number, 0) + 1
-        self._own[account.number] = number
-        price = self.price_near(account)
-        order_id = order_of(account.number, OWN_FIRST + number)
+        near = self.price_near(account)
+        price = float("nan") if near is None else near
+        return self._own_order(account, OWN_FIRST, side, quantity, price, reason, now)
+
+    def stop_order(self, account: Account, quantity: int, trigger: float, now: UnixNanos) -> WorkingOrder:
+        """An order that is to wait at the broker until the price is at ``trigger``, rupees."""
+        side = Side(-account.side)
+        order = self._own_order(account, STOP_FIRST, side, quantity, trigger, "broker stop", now)
+        order.trigger = trigger
+        return order
+
+    def _own_order(
+        self, account: Account, first: int, side: Side, quantity: int, price: float, reason: str, now: UnixNanos
+    ) -> WorkingOrder:  # fmt: skip
+        self._own[account.number, first] = number = self._own.get((account.number, first), 0) + 1
+        order_id = order_of(account.number, first + number)
         submit = SubmitOrder(
-            now, order_id, account.number, account.symbol, side, quantity, Purpose.EXIT,
-            float("nan") if price is None else price, reason,
+            now, order_id, account.number, account.symbol, side, quantity, Purpose.EXIT, price, reason
         )  # fmt: skip
         terms = self.terms_of(account.symbol)
         pieces = [quantity] if terms is None else slices(quantity, terms)
@@ -118,7 +133,8 @@ class Ledger:
     def note_own(self, order_id: int) -> None:
         """A number of the desk's own that is taken."""
         position, exits = divmod(order_id, order_of(1))
-        self._own[position] = max(self._own.get(position, 0), exits - OWN_FIRST)
+        first = STOP_FIRST if exits >= STOP_FIRST else OWN_FIRST
+        self._own[position, first] = max(self._own.get((position, first), 0), exits - first)
 
     def price_near(self, account: Account) -> float | None:
         """The last price of an account's instrument, or else what it paid; None when neither is known."""

@@ -161,11 +161,12 @@ class Outcomes:
         piece, order = place.piece, place.order
         piece.next_try_at = now + (self._retry_ns << min(piece.refusals, _MOST_DOUBLINGS))
         piece.refusals += 1
-        need = Need.EXITS_ONLY if piece.refusals >= ALARM else Need.STOP_ENTRIES
+        need = Need.EXITS_ONLY if piece.refusals >= ALARM and not order.is_stop else Need.STOP_ENTRIES
         need = need if piece.refusals >= WORRY else Need.NOTHING
         severity = Severity.WARNING if need is Need.NOTHING else Severity.ERROR
         key = self._ledger.worry(order.order_id)
-        text = f"{order.submit.symbol}: the exit {place.attempt.tag} was refused ({piece.refusals} in a row): {reason}."
+        what = f"{'stop order' if order.is_stop else 'exit'} {place.attempt.tag}"
+        text = f"{order.submit.symbol}: the {what} was refused ({piece.refusals} in a row): {reason}."
         return [Trouble(now, key, text, severity, need)]
 
     def _ended(self, place: Place, now: UnixNanos) -> list[Output]:

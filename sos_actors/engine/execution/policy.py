@@ -14,6 +14,7 @@ Nothing is ever sent again under the same tag. *Later* is after reprice_after_s,
     surfaced   there after all        cancelled at once; what it    the copy too many is cancelled at once;
                (ABSENT, REFUSED)      filled is told, and sold      what it sold too much is bought back
 
+A stop order that waits at the broker is an exit here, but no reason to take waiting entries back; ``stops`` says more.
 An order with an id that is missing in look_again whole books in a row is UNKNOWN too. A modify or cancel that is
 refused (the order is over: 100040, 100041), or whose outcome is unknown, is a reason to look at the book, no failure.
 """

@@ -16,12 +16,12 @@ from sos_actors.engine.execution.commands import Cancel, Intent, Outcome, Output
 from sos_actors.engine.execution.desk import ExecutionDesk
 from sos_actors.engine.execution.policy import Fate
 from sos_actors.engine.execution.tags import is_ours, parse_tag
-from sos_actors.engine.execution.telling import note_told
+from sos_actors.engine.execution.telling import note_corrected, note_told
 from sos_actors.engine.execution.terms import NameOf, TermsOf, slices
 from sos_actors.engine.execution.working import WorkingOrder, is_own
 from sos_actors.engine.positions import ORDERS_EACH
 from sos_actors.messages.broker import BrokerFill, BrokerOrder, BrokerPosition
-from sos_actors.messages.trading import OrderUpdated, SubmitOrder
+from sos_actors.messages.trading import OrderUpdated, PositionCorrected, PositionOpened, Purpose, SubmitOrder
 from sos_actors.types import Side, UnixNanos
 
 _NOT_PLACED = frozenset((Fate.REFUSED, Fate.THROTTLED, Fate.LOCKED, Fate.UNSENT))
@@ -52,15 +52,17 @@ class Journaled:
         orders: those the engine decided on, in their order.
         cancelled: numbers of those it took back.
         intents: of everything that was sent or about to be.
-        told: every update the engine was given.
+        told: every update and correction the engine was given, in their order.
         outcomes: of requests, where they are known: what was refused then need not be searched now.
+        opened: what the engine said of its positions, in its order.
     """
 
     orders: Sequence[SubmitOrder]
     cancelled: Collection[int]
     intents: Sequence[Intent]
-    told: Iterable[OrderUpdated]
+    told: Iterable[OrderUpdated | PositionCorrected]
     outcomes: Iterable[Outcome] = ()
+    opened: Iterable[PositionOpened] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,15 @@ def resume(
     _take_orders(desk, journaled)
     for update in journaled.told:
         order = desk.ledger.orders.get(update.order_id)
-        if order is not None:
+        if isinstance(update, PositionCorrected):
+            _note_corrected(desk, order, update)
+        elif order is not None:
             note_told(order, update)
             desk.ledger.account_of(order).note_closed()  # after each: what closed a position once did so for good
     for account in desk.ledger.accounts():
-        account.closed = account.closed or any(is_own(order.order_id) for order in account.orders)
+        account.closed = account.closed or any(is_own(one.order_id) and not one.is_stop for one in account.orders)
+    for opened in journaled.opened:
+        desk.stops.opened(opened)
     for position in broker.positions:
         symbol = name_of(position.instrument_key)
         if symbol is not None and position.last_price is not None:
@@ -114,6 +120,22 @@ def resume(
     outputs, differences = _strangers(desk, broker, now)
     outputs += desk.book(broker.orders, broker.fills, broker.asked_at, now)
     return Resumed(desk, outputs, differences + _positions(desk, broker, now))
+
+
+def _note_corrected(desk: ExecutionDesk, order: WorkingOrder | None, told: PositionCorrected) -> None:
+    """Units were gone. The stop order that sold them may have been sent without being journaled."""
+    account = desk.ledger.of_position(told.position_id)
+    if account is None:
+        return
+    if order is None and told.order_id:
+        submit = SubmitOrder(
+            told.ts_event, told.order_id, account.number, account.symbol, Side(-account.side), 0, Purpose.EXIT,
+            told.price, "own",
+        )  # fmt: skip
+        order = desk.ledger.add(submit, [])
+        desk.ledger.note_own(told.order_id)
+    note_corrected(account, order, told)
+    account.note_closed()
 
 
 def _take_orders(desk: ExecutionDesk, journaled: Journaled) -> None:
@@ -134,6 +156,8 @@ def _take_orders(desk: ExecutionDesk, journaled: Journaled) -> None:
             attempt.doubt()
             if attempt.tag in refused:
                 attempt.state = AttemptState.REFUSED
+        if order.is_stop:
+            order.trigger = sent[order_id][-1].request.trigger_price
         order.withdrawn = order_id in journaled.cancelled
         _drop(order)
 
@@ -161,8 +185,11 @@ def _submit_of(intents: Sequence[Intent]) -> SubmitOrder:
 
 
 def _drop(order: WorkingOrder) -> None:
-    """Nothing more is sent of an entry, nor of what was taken back; what was sent before may still be there."""
-    if order.withdrawn or not order.is_exit:
+    """Nothing more is sent of an entry, nor of what was taken back; what was sent before may still be there.
+
+    What is missing of a stop order is sent as another one: nobody knows any more why it was not all there.
+    """
+    if order.withdrawn or order.is_stop or not order.is_exit:
         order.drop_unsent()
 
 

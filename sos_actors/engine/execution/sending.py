@@ -1,4 +1,4 @@
-"""Which requests go to the broker now: exits before entries, each within the budget, each attempt under its own tag."""
+"""Which requests go to the broker now: exits, stop orders, entries, in budget, each attempt under its own tag."""
 
 from __future__ import annotations
 
@@ -38,10 +38,20 @@ class Sender:
         outputs = self._cancels(now, exit_class=True)
         for account in self._ledger.busy():
             for order in account.orders:
-                if order.is_exit and not order.withdrawn:
+                if order.is_exit and not (order.is_stop or order.withdrawn or account.guard.barred):
                     for piece in order.slices:
                         outputs += self._exit(account, order, piece, now)
         return outputs + self._reprices(now)
+
+    def stops(self, now: UnixNanos) -> list[Output]:
+        """Stop orders, with what is not kept for exits."""
+        outputs: list[Output] = []
+        for account in self._ledger.busy():
+            for order in account.orders:
+                if order.is_stop and not order.withdrawn:
+                    for piece in order.slices:
+                        outputs += self._stop(order, piece, now)
+        return outputs
 
     def entries(self, now: UnixNanos) -> list[Output]:
         """Cancels of entries, and entries, with what is not kept for exits."""
@@ -57,8 +67,7 @@ class Sender:
         """Send what is unsent of an exit's slice, if it is time."""
         if not piece.unsent or now < piece.next_try_at:
             return []
-        piece.tries = [at for at in piece.tries if at + NANOS_PER_MINUTE > now]
-        if len(piece.tries) >= MOST_TRIES_A_MINUTE:
+        if _tried_enough(piece, now):
             return []
         price = self._exit_limit(account, order, piece.refusals)
         if price is None:
@@ -68,6 +77,18 @@ class Sender:
         if not self._budget.take(now, exit_class=True):
             return []
         piece.tries.append(now)
+        return self._place(order, piece, price, now)
+
+    def _stop(self, order: WorkingOrder, piece: Slice, now: UnixNanos) -> list[Output]:
+        """Send what is unsent of a stop order's slice, if it is time: its limit lies beyond its trigger."""
+        terms = self._ledger.terms_of(order.submit.symbol)
+        if not piece.unsent or now < piece.next_try_at or terms is None or _tried_enough(piece, now):
+            return []
+        if not self._budget.take(now, exit_class=False):
+            return []
+        piece.tries.append(now)
+        percent = tightened(self._config.exit_protection_percent, piece.refusals)
+        price = limit_price(order.submit.side, order.trigger, percent, self._config.protection_ticks, terms.tick)
         return self._place(order, piece, price, now)
 
     def _entry(self, order: WorkingOrder, piece: Slice, now: UnixNanos) -> list[Output]:
@@ -94,7 +115,8 @@ class Sender:
         assert terms is not None
         tag = Tag(self._ledger.nonce, submit.order_id, piece.number, piece.tried)
         key = terms.instrument_key
-        request = OrderRequest(tag.text, key, submit.side, piece.unsent, OrderKind.LIMIT, price)
+        kind = OrderKind.SL if order.trigger else OrderKind.LIMIT
+        request = OrderRequest(tag.text, key, submit.side, piece.unsent, kind, price, order.trigger)
         intent = Intent(
             now, submit.order_id, submit.position_id, submit.symbol, submit.purpose, piece.number, piece.tried, request
         )  # fmt: skip
@@ -117,7 +139,8 @@ class Sender:
         outputs: list[Output] = []
         for place in self._alive():
             order, attempt = place.order, place.attempt
-            if not order.is_exit or _to_be_cancelled(place) or now - attempt.acted_at < self._reprice_ns:
+            is_working_exit = order.is_exit and not order.is_stop and not _to_be_cancelled(place)
+            if not is_working_exit or now - attempt.acted_at < self._reprice_ns:
                 continue
             outputs += self._stalled(place, now)
             price = self._bolder_limit(place, now)
@@ -180,6 +203,12 @@ class Sender:
             attempt = place.attempt
             if attempt.state is AttemptState.ALIVE and attempt.broker_id and attempt.request is Request.NONE:
                 yield place
+
+
+def _tried_enough(piece: Slice, now: UnixNanos) -> bool:
+    """Whether a slice was sent as often in the last minute as it may be."""
+    piece.tries = [at for at in piece.tries if at + NANOS_PER_MINUTE > now]
+    return len(piece.tries) >= MOST_TRIES_A_MINUTE
 
 
 def _to_be_cancelled(place: Place) -> bool:

@@ -49,6 +49,8 @@ def note_corrected(account: Account, order: WorkingOrder | None, told: PositionC
 def _stop(account: Account, order: WorkingOrder, now: UnixNanos) -> list[Output]:
     """The engine never sent a stop order: it is told what is left of the position, as far as it thinks there is."""
     outputs = _estimates(order, now) + _corrections(order, now)
+    if any(one.told < one.filled for one in account.orders if not one.is_exit):
+        return outputs  # it cannot hear of a sale before it has heard of what was bought
     believed = account.believed
     units, price = _new(order)
     if units and believed > 0:

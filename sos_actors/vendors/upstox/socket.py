@@ -281,7 +281,7 @@ class ReconnectingSocket:
 
     def _tell(self, state: FeedState, reason: str) -> None:
         level = logging.INFO if state in (FeedState.UP, FeedState.STOPPED) else logging.WARNING
-        _log.log(level, "%s: %s. %s", self._name, state.value, reason)
+        _log.log(level, "%s: %s.%s", self._name, state.value, f" {reason}" if reason else "")
         self._survive(lambda: self._handler.on_state(self._clock(), state, reason))
 
     def _survive(self, call: Callable[[], None]) -> None:

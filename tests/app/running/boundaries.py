@@ -44,6 +44,7 @@ from sos_actors.runtime.journal_records import JournalReader, RecordKind
 from sos_actors.runtime.trading_gate import TradingGate
 from sos_actors.types import NANOS_PER_SECOND, Segment, UnixNanos
 from tests.app.journals import CONFIG, header_of, stocks, strategy_text
+from tests.app.running.cuts import Cut, Noted
 from tests.engine.brokers import bar_closed
 from tests.engine.execution.fake_exchange import FakeExchange
 from tests.engine.markets import SECOND, minute
@@ -62,33 +63,6 @@ def header() -> SessionHeader:
     """Of a session in one stock that trades on every bar."""
     risk = replace(CONFIG.risk, max_per_symbol=4, max_trades_per_day=500, max_daily_loss_inr=1e9)
     return header_of([STOCK], STRATEGIES, config=replace(CONFIG, risk=risk))
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A moment between two records: how long the journal is, and what the exchange holds."""
-
-    size: int
-    kind: RecordKind
-    now: int
-    exchange: FakeExchange
-
-
-class Noted:
-    """A journal's writer that writes every record at once, and has somebody look before and after."""
-
-    def __init__(self, writer: Any, look: Callable[[RecordKind], None]) -> None:
-        self._writer, self._look = writer, look
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._writer, name)
-
-    def append(self, kind: RecordKind, payload: bytes) -> None:
-        """Look, write, look."""
-        self._look(kind)
-        self._writer.append(kind, payload)
-        self._writer.flush()
-        self._look(kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One running system for all the faults, with nothing broken when a test begins."""
+"""One running system a module, with nothing broken when a test begins."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.app.running.invariants import flat
 from tests.app.running.systems import Whole, whole
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    """A system that trades; at the end it closes everything."""
+    """A system that trades; at the end of the module it closes everything."""
     with whole(tmp_path_factory.mktemp("running")) as found:
         found.trades(1)
         yield found
@@ -23,7 +23,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture
 def healthy(shared: Whole) -> Iterator[Whole]:
-    """The one system, trading; afterwards it is mended and must come to trade again by itself."""
+    """The module's system, trading; afterwards it is mended and must come to trade again by itself."""
     yield shared
     shared.bench.heal()
     shared.until(lambda: not shared.holds(), "trading opens again")

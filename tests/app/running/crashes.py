@@ -9,23 +9,20 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from datetime import time as daytime
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from sos_actors.app.credentials import UpstoxLogin, account_of, write_login
 from sos_actors.app.simulated import SimulatorProcess, config_for
 from sos_actors.app.status_file import read_status
 from sos_actors.config import Config
-from sos_actors.engine.execution.commands import Intent
-from sos_actors.engine.execution.tags import PREFIX, parse_tag
-from sos_actors.engine.positions import ORDERS_EACH
+from sos_actors.engine.execution.tags import PREFIX
 from sos_actors.errors import DataError
 from sos_actors.messages.broker import BrokerOrder
 from sos_actors.messages.status import SystemStatus
@@ -34,6 +31,7 @@ from sos_actors.simulator.moments import moment_of
 from sos_actors.types import Secret
 from sos_actors.vendors.upstox.connection import UpstoxConnection
 from sos_actors.vendors.upstox.orders import UpstoxBroker
+from tests.app.running.books import where_killed
 
 DAY, SPEED, BOUND_S = date(2026, 1, 13), 30.0, 120.0
 ROOT = Path(__file__).resolve().parents[3]
@@ -91,7 +89,6 @@ class Crashing:
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     started_at: float = 0.0
-    opened_s: list[float] = field(default_factory=list)
 
     @property
     def data(self) -> Path:
@@ -201,7 +198,6 @@ class Crashing:
         """What the broker says is held, by its key."""
         return {one.instrument_key: one.quantity for one in self.broker.positions() if one.quantity}
 
-
     def wait(self, condition: Callable[[], object], what: str, bound_s: float = BOUND_S) -> None:
         """Wait until something is so."""
         end = time.monotonic() + bound_s
@@ -248,67 +244,19 @@ def _leaves(document: Any, path: str = "") -> Iterator[tuple[str, int]]:
         yield path, int(document)
 
 
-_HOLDS = {
-    "started": lambda status: True,  # noqa: ARG005
-    "protected": lambda status: _reads_books(status) and (status.ring.ticks > 0 or not status.positions),
-    "open": lambda status: status.gate.rung == "open",
-    "read": lambda status: _reads_books(status),
-    "held": lambda status: bool(status.positions),
-    "trading": lambda status: bool(status.positions or status.orders),
-    "flat": lambda status: status.flat.confirmed,
-}
-
-
 def _reads_books(status: SystemStatus) -> bool:
     return "orders" not in {hold.key for hold in status.gate.holds}
 
 
-def doubled(orders: Sequence[BrokerOrder]) -> list[str]:
-    """What must never be: two live orders for one piece, more filled than was meant, a tag used twice, an exit beyond."""
-    wrong = []
-    live: dict[tuple[str, int, int], int] = defaultdict(int)
-    filled: dict[tuple[str, int, int], int] = defaultdict(int)
-    meant: dict[tuple[str, int, int], int] = {}
-    net: dict[tuple[str, int], int] = defaultdict(int)
-    ways: dict[tuple[str, int], int] = defaultdict(int)
-    seen: set[str] = set()
-    for row in orders:
-        tag = parse_tag(row.tag)
-        if tag is None:
-            wrong.append(f"{row.tag} is no tag")
-            continue
-        if row.tag in seen:
-            wrong.append(f"{row.tag} was sent twice")
-        seen.add(row.tag)
-        piece = (tag.nonce, tag.order_id, tag.piece)
-        live[piece] += not row.state.terminal
-        filled[piece] += row.filled
-        meant[piece] = max(meant.get(piece, 0), row.quantity)
-        way = int(row.side) if tag.order_id % ORDERS_EACH == 0 else 0
-        position = (tag.nonce, tag.order_id // ORDERS_EACH)
-        ways[position] = ways[position] or way
-        net[position] += int(row.side) * row.filled
-    wrong += [f"{piece}: {count} live orders" for piece, count in live.items() if count > 1]
-    wrong += [f"{piece}: {filled[piece]} of {meant[piece]}" for piece in meant if filled[piece] > meant[piece]]
-    wrong += [f"position {one}: {units} units" for one, units in net.items() if one[1] and units * ways[one] < 0]
-    return wrong
-
-
-def where_killed(journal: Path, orders: Sequence[BrokerOrder]) -> str:
-    """Where the kill fell, by the last order that was meant: before it was sent, before it was heard of, or neither."""
-    last: Intent | None = None
-    done: set[str] = set()
-    for record in JournalReader(journal).records():
-        if record.kind is RecordKind.INTENT:
-            last = msgspec.msgpack.decode(record.payload, type=Intent)
-        elif record.kind is RecordKind.OUTCOME:
-            done.add(msgspec.msgpack.decode(record.payload)["tag"])
-    if last is None:
-        return "before any order"
-    if last.request.tag in done:
-        return "between orders"
-    sent = any(row.tag == last.request.tag for row in orders)
-    return "between send and ack" if sent else "between intent and send"
+_HOLDS: dict[str, Callable[[SystemStatus], object]] = {
+    "started": lambda _: True,
+    "protected": lambda status: _reads_books(status) and (status.ring.ticks > 0 or not status.positions),
+    "open": lambda status: status.gate.rung == "open",
+    "read": _reads_books,
+    "held": lambda status: bool(status.positions),
+    "trading": lambda status: bool(status.positions or status.orders),
+    "flat": lambda status: status.flat.confirmed,
+}
 
 
 @contextmanager

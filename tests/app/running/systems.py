@@ -5,14 +5,13 @@ Vendors with big answers answer in this process too, which is quicker to start; 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,6 @@ from sos_actors.app.live_status import StatusSource
 from sos_actors.app.live_system import TradingSystem, running
 from sos_actors.app.live_warming import warm_up
 from sos_actors.app.logs import Logs
-from sos_actors.app.session_header import StrategyText
-from sos_actors.app.simulated import config_for
 from sos_actors.app.worker_vendors import Question, VendorDesk
 from sos_actors.config import Config
 from sos_actors.engine.positions import Decision
@@ -51,8 +48,9 @@ from sos_actors.runtime.supervision import Node
 from sos_actors.simulator.faults import Fault
 from sos_actors.store.database import Store
 from sos_actors.types import UnixNanos
+from tests.app.running.settings import STRATEGIES, config_of
 from tests.simulator.markets import moment, small_world
-from tests.vendors.bench import SHARES, Bench, bench
+from tests.vendors.bench import Bench, bench
 
 SPEED = 60.0
 BUSY_S = 1.0
@@ -120,56 +118,6 @@ class InProcess:
             self._over = True
             self._answer._open.close()  # type: ignore[attr-defined]  # its process would end instead
         return True
-
-
-def strategy(pattern_id: str, when: str, side: str, option: str, symbols: tuple[str, ...]) -> StrategyText:
-    """One phase, a stop and a target that are soon reached."""
-    away, near = ("-", "+") if side == "BUY" else ("+", "-")
-    document: dict[str, Any] = {
-        "pattern_id": pattern_id, "timeframe": "1m", "symbols": list(symbols), "phases": [{"id": "GO", "conditions": [when]}],
-        "execution": {
-            "side": side, "entry": "close", "sl": f"entry {away} entry * 0.0002", "tp": f"entry {near} entry * 0.0002",
-            "option_selection": option,
-        },
-    }  # fmt: skip
-    return StrategyText(f"{pattern_id.lower()}.json", json.dumps(document))
-
-
-STRATEGIES = (
-    strategy("UP", "close > prev_candle.close", "BUY", "ATM_CALL", ("NIFTY",)),
-    strategy("DOWN", "close <= prev_candle.close", "SELL", "ATM_PUT", ("NIFTY",)),
-    strategy("STOCK_UP", "close > prev_candle.close", "BUY", "NONE", SHARES),
-    strategy("STOCK_DOWN", "close <= prev_candle.close", "SELL", "NONE", SHARES),
-)
-
-
-def config_of(folder: Path, addresses: Mapping[str, str], **sections: Mapping[str, object]) -> Config:
-    """Quick to start, quick to notice, and nothing but faults keeps it from trading."""
-    settings: dict[str, dict[str, object]] = {
-        "paths": {"data_dir": folder},
-        "risk": {"max_trades_per_day": 100_000, "max_daily_loss_inr": 1e12},
-        "mood": {"veto_regimes": (), "stale_after_s": 240},
-        "trust": {"chain": ("nse", "trendlyne")},
-        "trading": {"indices": ("NIFTY",), "max_stocks": 6, "strikes_each_side": 2},
-        "screener": {
-            "min_relative_volume": 0.0, "min_change_percent": 0.0, "min_change_from_open_percent": 0.0, "min_adx": 0.0,
-            "min_atr_percent": 0.0,
-        },
-        "runtime": {
-            "dispatcher_cpu": -2, "ping_every_s": 0.3, "hung_after_s": 2.0, "max_restarts": 100, "first_delay_s": 0.05,
-            "most_delay_s": 0.4,
-        },
-        "orders": {"reprice_after_s": 20.0, "poll_s": 20.0, "look_again_after_s": 10.0},
-        "bridge": {"port": 0, "heartbeat_s": 1.0},
-        "upstox": {"connect_timeout_s": 1.0, "read_timeout_s": 4.0},
-        "nse": {"timeout_s": 1.0, "rest_after_block_s": 60.0},
-        "trendlyne": {"timeout_s": 1.0},
-    }  # fmt: skip
-    for name, values in sections.items():
-        settings.setdefault(name, {}).update(values)
-    base = Config.default()
-    changed = {name: replace(getattr(base, name), **values) for name, values in settings.items()}
-    return config_for(replace(base, **changed), addresses)
 
 
 class Lines(logging.Handler):

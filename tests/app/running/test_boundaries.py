@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from sos_actors.app.live_trading import Trading
 from sos_actors.app.replay import replay
 from sos_actors.runtime.journal_records import RecordKind
-from tests.app.running.boundaries import Cut, Session
-from tests.app.running.crashes import doubled
+from tests.app.running.books import doubled
+from tests.app.running.boundaries import STOCK, Session
+from tests.app.running.cuts import Cut
 
-KILLS = 12
+KILLS = 9
 """Of each kind of record."""
 BARS, FAULTS = 22, 0.25
 
@@ -30,13 +33,13 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     session = Session.begun(tmp_path_factory.mktemp("day") / "day.sosj", 1, FAULTS)
     session.trade(BARS)
     assert session.close()
     session.day.end()
     assert len(session.placed) > 50
-    yield Day(session.day.path, session.cuts)
+    return Day(session.day.path, session.cuts)
 
 
 def killed(day: Day, cut: Cut, folder: Path, seed: int, *, within: bool = False) -> Session:
@@ -78,6 +81,19 @@ def test_a_kill_between_two_records_loses_and_doubles_nothing(day: Day, kind: Re
         assert session.day.divergence is None
         check_recovery(session)
         check_end(session)
+
+
+def test_what_was_held_or_ordered_is_known_before_anything_runs(day: Day, tmp_path: Path) -> None:
+    holding = next(cut for cut in day.cuts if cut.exchange.net())
+    last = day.cuts[-1]
+    for cut, held in ((holding, {STOCK.symbol}), (last, set())):
+        folder = tmp_path / str(cut.size)
+        folder.mkdir()
+        session = killed(day, cut, folder, 0)
+        trading: Any = SimpleNamespace(journal=session.day, held=frozenset())
+        assert Trading.take_up(trading) == held
+        assert trading.held == held
+        session.day.writer.close()
 
 
 def test_a_kill_within_a_record_loses_and_doubles_nothing(day: Day, tmp_path: Path) -> None:

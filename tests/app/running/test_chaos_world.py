@@ -15,15 +15,13 @@ from tests.app.running.systems import Whole
 MOOD = "mood"
 LAG_NS = 2 * NANOS_PER_MINUTE
 """A mood counts from the minute after it was read, and so ends up to two minutes after entries wait."""
-SPEECHLESS = {
-    "down": FaultKind.REFUSE, "html": FaultKind.HTML, "stale": FaultKind.STALE, "blocked": FaultKind.STATUS,
-}  # fmt: skip
+SPEECHLESS = {"down": FaultKind.REFUSE, "html": FaultKind.HTML, "stale": FaultKind.STALE}
 
 
 @pytest.mark.parametrize("how", SPEECHLESS)
 def test_a_mood_that_nobody_tells_is_unknown_rather_than_old_and_entries_wait(healthy: Whole, how: str) -> None:
     healthy.until(lambda: MOOD not in healthy.holds(), "the mood is known")
-    faults = [Fault(vendor, SPEECHLESS[how], status=403) for vendor in ("nse", "trendlyne")]
+    faults = [Fault(vendor, SPEECHLESS[how]) for vendor in ("nse", "trendlyne")]
     with healthy.fault(*faults):
         healthy.until(lambda: MOOD in healthy.holds(), "entries wait for the mood")
         assert healthy.system.machine.gate.rung is Rung.STOP_ENTRIES

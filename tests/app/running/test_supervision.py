@@ -13,7 +13,7 @@ import pytest
 from sos_actors.actors.decisions import Question
 from sos_actors.app.live_system import ESCALATED, KILL
 from sos_actors.errors import SosError, StoreFullError
-from sos_actors.runtime.supervision import ChildState
+from sos_actors.runtime.supervision import ChildChanged, ChildState
 from sos_actors.runtime.trading_gate import Rung
 from sos_actors.simulator.faults import Fault, FaultKind
 from sos_actors.store.recording import StoreRecorder
@@ -64,13 +64,15 @@ def test_a_stop_beside_a_stuck_actor_comes_in_time_and_in_reverse_order(tmp_path
     with whole(tmp_path, runtime={"hung_after_s": 60.0}) as found:
         found.until(lambda: found.node("feed").state is ChildState.RUNNING, "the feed runs")
         found.ref("feed").tell(Poison(lambda: let_go.wait(30.0)))
-        mark, begun = found.lines.mark, time.monotonic()
+        changes: list[ChildChanged] = []
+        found.system.root.on_change(changes.append)
+        begun = time.monotonic()
         stuck = found.system.stop()
         took = time.monotonic() - begun
         let_go.set()
         assert took < found.config.runtime.stop_within_s
         assert stuck == ["sos/feed/feed"]
-        ended = [text.split()[0] for text in found.lines.since(mark) if text.startswith("sos/") and " stopped" in text]
+        ended = [one.path for one in changes if one.state is ChildState.STOPPED]
         groups = [path for path in ended if path.count("/") == 1]
         assert groups == [f"sos/{name}" for name in
                           ("bridge", "looking", "patterns", "feed", "orders", "history", "store")]  # fmt: skip

@@ -10,6 +10,7 @@ from sos_actors.types import UnixNanos
 
 WORDS = {
     OrderState.OPEN: "open",
+    OrderState.TRIGGER_PENDING: "trigger pending",
     OrderState.COMPLETE: "complete",
     OrderState.CANCELLED: "cancelled",
     OrderState.REJECTED: "rejected",
@@ -45,8 +46,9 @@ class Resting:
         known = self.paise / self.filled / 100 if self.filled else None
         left = 0 if self.state.terminal else request.quantity - self.filled
         return BrokerOrder(
-            UnixNanos(now), self.order_id, request.tag, request.instrument_key, request.side, OrderKind.LIMIT,
-            self.state, WORDS[self.state], request.quantity, self.filled, left, self.limit, 0.0, average or known,
+            UnixNanos(now), self.order_id, request.tag, request.instrument_key, request.side, request.kind,
+            self.state, WORDS[self.state], request.quantity, self.filled, left, self.limit, request.trigger_price,
+            average or known,
         )  # fmt: skip
 
 
@@ -59,6 +61,8 @@ class FakeExchange:
 
     def place(self, request: OrderRequest, now: int, *, late_ns: int = 0, rejected: bool = False) -> Resting:
         order = Resting(f"B{len(self.orders) + 1}", request, request.price, now + late_ns)
+        if request.kind is OrderKind.SL:
+            order.state = OrderState.TRIGGER_PENDING
         if rejected:
             order.state = OrderState.REJECTED
         self.orders[order.order_id] = order
@@ -78,7 +82,12 @@ class FakeExchange:
         return True
 
     def crossing(self) -> list[Resting]:
-        return [o for o in self.orders.values() if o.is_live and (o.limit - self.price) * int(o.request.side) >= 0]
+        for o in self.orders.values():  # those whose trigger the price has reached
+            side, trigger = int(o.request.side), o.request.trigger_price
+            if o.state is OrderState.TRIGGER_PENDING and (self.price - trigger) * side >= 0:
+                o.state = OrderState.OPEN
+        resting = [o for o in self.orders.values() if o.state is OrderState.OPEN]
+        return [o for o in resting if (o.limit - self.price) * int(o.request.side) >= 0]
 
     def match(self, rng: Random, lot: int, share: float) -> list[Resting]:
         """Fill a part of what crosses, in whole lots; returns what was filled."""

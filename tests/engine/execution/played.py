@@ -9,14 +9,23 @@ from sos_actors.engine.execution.commands import Cancel, Command, LookUp, Modify
 from sos_actors.engine.execution.desk import ExecutionDesk
 from sos_actors.engine.positions import order_of
 from sos_actors.messages.broker import BrokerOrder, OrderKind, OrderState
-from sos_actors.messages.trading import CancelOrder, OrderStatus, OrderUpdated, Purpose, SubmitOrder
+from sos_actors.messages.trading import (
+    CancelOrder,
+    OrderStatus,
+    OrderUpdated,
+    PositionCorrected,
+    PositionOpened,
+    Purpose,
+    SubmitOrder,
+)
 from sos_actors.types import NANOS_PER_SECOND, Side, UnixNanos
 from tests.engine.execution.rig import KEY, LOT, START, new_desk
 from tests.engine.execution.small_engine import SYMBOL
 
 ENTRY, EXIT = order_of(1), order_of(1, 1)
 WORDS = {"open": OrderState.OPEN, "complete": OrderState.COMPLETE, "cancelled": OrderState.CANCELLED,
-         "rejected": OrderState.REJECTED, "gone fishing": OrderState.UNKNOWN}  # fmt: skip
+         "trigger pending": OrderState.TRIGGER_PENDING, "rejected": OrderState.REJECTED,
+         "gone fishing": OrderState.UNKNOWN}  # fmt: skip
 Wanted = TypeVar("Wanted")
 
 
@@ -114,3 +123,26 @@ def of(outputs: list[Output], kind: type[Wanted]) -> list[Wanted]:
 
 def changing(outputs: list[Output]) -> list[Command]:
     return [output for output in outputs if isinstance(output, Place | Modify | Cancel)]
+
+
+class Guarded(Played):
+    """A desk that keeps stop orders."""
+
+    def opened(self, quantity: int, stop: float = 90.0, side: Side = Side.BUY) -> list[Output]:
+        told = PositionOpened(self.when, 1, SYMBOL, side, quantity, 100.0, stop, 130.0)
+        return self.take(self.desk.position_opened(told, self.when))
+
+    def gone(self, place: Place, filled: int = 0, average: float | None = None) -> list[Output]:
+        return self.seen(place, "cancelled", filled, average)
+
+    def corrected(self) -> list[tuple[int, float, int]]:
+        return [(each.quantity, each.price, each.order_id) for each in of(self.outputs, PositionCorrected)]
+
+
+def guarded(desk: Guarded, quantity: int = LOT) -> Place:
+    """A position with its stop order at the broker."""
+    desk.bought(quantity)
+    [stop] = of(desk.opened(quantity), Place)
+    desk.ack(stop)
+    desk.seen(stop, "trigger pending")
+    return stop

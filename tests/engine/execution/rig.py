@@ -25,7 +25,14 @@ from sos_actors.engine.execution.resume import AtBroker, Difference, Journaled, 
 from sos_actors.engine.execution.tags import parse_tag
 from sos_actors.engine.execution.terms import InstrumentTerms
 from sos_actors.messages.broker import BrokerOrder, BrokerPosition, OrderState
-from sos_actors.messages.trading import OrderStatus, OrderUpdated, Purpose, SubmitOrder
+from sos_actors.messages.trading import (
+    OrderStatus,
+    OrderUpdated,
+    PositionCorrected,
+    PositionOpened,
+    Purpose,
+    SubmitOrder,
+)
 from sos_actors.types import NANOS_PER_SECOND, Segment, Side, UnixNanos
 from tests.engine.execution.fake_exchange import FakeExchange
 from tests.engine.execution.small_engine import SYMBOL, SmallEngine
@@ -51,15 +58,18 @@ def new_desk(**changes: object) -> ExecutionDesk:
 class Rig:
     """Runs a desk by chance. ``faulty`` ends with ``calm``; ``late_s`` is how late an order may appear."""
 
+    leaves = 0.9
+
     def __init__(self, rng: Random, *, late_s: float = 1.5, faults: float = 0.3) -> None:
         self.rng, self.late_s, self.faults = rng, late_s, faults
+        self.config, self.opened = Orders(), list[PositionOpened]()
         self.desk, self.engine, self.exchange = new_desk(), SmallEngine(), FakeExchange()
         self.now = START
         self.intents: list[Intent] = []
         self.outcomes: list[Outcome] = []
         self.lane: list[Command] = []
         self.to_desk: list[object] = []
-        self.to_engine: list[OrderUpdated] = []
+        self.to_engine: list[OrderUpdated | PositionCorrected] = []
         self.stream: list[BrokerOrder] = []
         self.sent: list[tuple[int, bool]] = []
         self.troubles: list[Trouble] = []
@@ -67,7 +77,7 @@ class Rig:
 
     def take(self, outputs: list[Output]) -> None:
         for output in outputs:
-            if isinstance(output, OrderUpdated):
+            if isinstance(output, OrderUpdated | PositionCorrected):
                 self.to_engine.append(output)
             elif isinstance(output, Trouble):
                 self.troubles.append(output)
@@ -120,7 +130,7 @@ class Rig:
             draw = self.rng.random()
             if held.filled < held.quantity and not held.is_closed and draw < 0.08:
                 self.to_desk.append(self.engine.cancel(self.now, number))
-            elif draw > 0.9 or held.wants_out:
+            elif draw > self.leaves or held.wants_out:
                 self.to_desk += self.engine.leave(self.now, number, self.exchange.price)
 
     def exchange_words(self) -> None:
@@ -130,6 +140,8 @@ class Rig:
             decision = self.to_desk.pop(0)
             if isinstance(decision, SubmitOrder):
                 self.take(self.desk.submit(decision, None, self.when))
+            elif isinstance(decision, PositionOpened):
+                self.take(self.desk.position_opened(decision, self.when))
             else:
                 self.take(self.desk.cancel(decision, self.when))  # type: ignore[arg-type]
 
@@ -204,7 +216,7 @@ class Rig:
     def is_quiet(self) -> bool:
         """Whether nothing can happen any more, and everything was told."""
         orders = self.exchange.orders.values()
-        told = sum(update.fill_quantity for update in self.engine.told)
+        told = sum(update.fill_quantity for update in self.engine.told if isinstance(update, OrderUpdated))
         busy = self.to_desk or self.to_engine or any(order.is_live or order.appears > self.now for order in orders)
         closed = all(held.is_closed for held in self.engine.positions.values())
         return not busy and self.desk.is_idle and closed and told == sum(order.filled for order in orders)
@@ -236,12 +248,14 @@ class Rig:
         self.now += NANOS_PER_SECOND
         self.exchange.match(self.rng, LOT, 0.5)
         self.now += NANOS_PER_SECOND
-        journaled = Journaled(self.engine.submits, self.engine.cancelled, self.intents, self.engine.told, self.outcomes)
+        engine = self.engine
+        submits, cancelled, told = engine.submits, engine.cancelled, engine.told
+        journaled = Journaled(submits, cancelled, self.intents, told, self.outcomes, self.opened)
         rows = self.exchange.book(self.now)
         net = sum(int(row.side) * row.filled for row in rows)
         positions = [BrokerPosition(KEY, "I", net, None, None, None, None)]
         broker = AtBroker(rows, self.exchange.fills(self.now), positions, self.when)
-        resumed = resume(Orders(), NONCE, terms_of, name_of, journaled, broker, self.when)
+        resumed = resume(self.config, NONCE, terms_of, name_of, journaled, broker, self.when)
         self.desk = resumed.desk
         self.differences = resumed.differences
         self.take(resumed.outputs)
@@ -274,6 +288,7 @@ class Rig:
         told: dict[int, list[float]] = defaultdict(lambda: [0, 0.0])
         ends: dict[int, int] = defaultdict(int)
         for update in self.engine.told:
+            assert isinstance(update, OrderUpdated)
             told[update.order_id][0] += update.fill_quantity
             told[update.order_id][1] += update.fill_quantity * update.fill_price * 100
             ends[update.order_id] += update.status is not OrderStatus.FILLED

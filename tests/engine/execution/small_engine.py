@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sos_actors.engine.positions import ORDERS_EACH, order_of
-from sos_actors.messages.trading import CancelOrder, OrderStatus, OrderUpdated, Purpose, SubmitOrder
+from sos_actors.messages.trading import CancelOrder, OrderStatus, OrderUpdated, PositionCorrected, Purpose, SubmitOrder
 from sos_actors.types import Side, UnixNanos
 
 SYMBOL = "NSE|FO|NIFTY 25000 CE"
@@ -35,7 +35,7 @@ class SmallEngine:
     positions: dict[int, Held] = field(default_factory=dict)
     submits: list[SubmitOrder] = field(default_factory=list)
     cancelled: set[int] = field(default_factory=set)
-    told: list[OrderUpdated] = field(default_factory=list)
+    told: list[OrderUpdated | PositionCorrected] = field(default_factory=list)
 
     def enter(self, now: int, side: Side, quantity: int, price: float) -> SubmitOrder:
         number = len(self.positions) + 1
@@ -60,8 +60,10 @@ class SmallEngine:
         order_id = order_of(number, held.exits)
         return [*decisions, self._submit(now, order_id, side, held.leaving, Purpose.EXIT, price)]
 
-    def hear(self, update: OrderUpdated, price: float) -> list[SubmitOrder | CancelOrder]:
+    def hear(self, update: OrderUpdated | PositionCorrected, price: float) -> list[SubmitOrder | CancelOrder]:
         self.told.append(update)
+        if isinstance(update, PositionCorrected):
+            return self._correct(update, price)
         number, exits = divmod(update.order_id, ORDERS_EACH)
         held = self.positions.get(number)
         if held is None or held.is_closed or exits > held.exits:
@@ -82,7 +84,24 @@ class SmallEngine:
         held.filled += update.fill_quantity
         return self._settle(held, update, price) if held.is_leaving else []
 
-    def _settle(self, held: Held, update: OrderUpdated, price: float) -> list[SubmitOrder | CancelOrder]:
+    def _correct(self, found: PositionCorrected, price: float) -> list[SubmitOrder | CancelOrder]:
+        held = self.positions.get(found.position_id)
+        if held is None or held.is_closed or not held.filled:
+            return []
+        missing = held.filled - held.closing - found.quantity
+        assert missing > 0, "a correction that says nothing"
+        held.closing += missing
+        held.leaving = min(held.leaving, found.quantity)
+        if found.quantity:
+            return []
+        held.is_leaving, held.leaving = True, 0
+        if held.filled < held.quantity:
+            return [self.cancel(found.ts_event, found.position_id)]
+        return self._settle(held, found, price)
+
+    def _settle(
+        self, held: Held, update: OrderUpdated | PositionCorrected, price: float
+    ) -> list[SubmitOrder | CancelOrder]:
         if held.leaving > 0:
             return []
         if held.closing < held.filled:

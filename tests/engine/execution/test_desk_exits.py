@@ -7,7 +7,6 @@ import pytest
 from sos_actors.engine.execution.commands import Cancel, Cleared, LookUp, Modify, Need, Place, Severity
 from sos_actors.engine.execution.policy import MOST_TRIES_A_MINUTE, Fate
 from sos_actors.engine.positions import order_of
-from sos_actors.errors import ConfigError
 from sos_actors.messages.trading import OrderStatus, PositionCorrected, Purpose
 from sos_actors.types import Side
 from tests.engine.execution.played import ENTRY, EXIT, Played, changing, of
@@ -270,8 +269,3 @@ def test_a_second_order_under_one_tag_is_taken_back(played: Played) -> None:
     played.ack(place)
     outputs = played.take(played.desk.seen(played.row(place, "open", broker_id="X-2"), played.when))
     assert [cancel.broker_id for cancel in of(outputs, Cancel)] == ["X-2"]
-
-
-def test_a_stop_order_at_the_broker_is_refused_rather_than_forgotten() -> None:
-    with pytest.raises(ConfigError, match="broker_stop"):
-        new_desk(broker_stop=True)

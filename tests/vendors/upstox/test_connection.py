@@ -10,6 +10,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import upstox_client
@@ -74,6 +75,19 @@ def test_without_a_token_nothing_is_asked() -> None:
     with connected([good(PROFILE)], token=None) as rig, pytest.raises(TokenRefusedError, match="'sos login'"):
         profile(rig)
     assert rig.site.requests == []
+
+
+def test_it_knows_whether_its_token_was_refused_the_last_time() -> None:
+    expired = refused("UDAPI100050", "Invalid token", 401)
+    with connected([expired, good(PROFILE), expired, refused("UDAPI1026", "No", 400)]) as rig:
+        seen = [rig.connection.is_token_refused]
+        for _ in range(4):
+            with suppress(VendorError):
+                profile(rig)
+            seen.append(rig.connection.is_token_refused)
+        rig.connection.set_token(Secret("another"))
+    assert seen == [False, True, False, True, True]
+    assert not rig.connection.is_token_refused
 
 
 def test_a_text_that_cannot_be_a_token_is_refused_without_being_shown() -> None:
