@@ -140,7 +140,10 @@ class PositionKeeper:
         return decisions
 
     def correct(self, account: Account, event: PositionCorrected) -> list[Decision]:
-        """The broker holds another quantity: what is missing was sold by somebody, what is more was bought."""
+        """The broker holds another quantity: what is missing was sold by somebody, what is more was bought.
+
+        Where a stop order at the broker sold it, that is a stop.
+        """
         for slot, position in enumerate(account.positions):
             if position["state"] == codes.FREE or position["id"] != event.position_id or not position["filled"]:
                 continue
@@ -155,7 +158,7 @@ class PositionKeeper:
                 position["closing"] += missing
                 position["leaving"] = min(int(position["leaving"]), event.quantity)
             if event.quantity == 0:
-                position["exit_reason"] = position["exit_reason"] or codes.CORRECTED
+                position["exit_reason"] = position["exit_reason"] or (codes.STOP if event.order_id else codes.CORRECTED)
                 position["state"], position["leaving"] = codes.EXIT_SENT, 0
                 if position["filled"] < position["quantity"]:  # it may fill on: closed when that is over
                     return [CancelOrder(event.ts_event, order_of(int(position["id"])))]

@@ -152,6 +152,15 @@ def test_a_correction_while_the_exit_works_counts_once(trader: Trader) -> None:
     assert closed.reason == "stop"
 
 
+def test_what_a_stop_order_at_the_broker_sold_was_stopped(trader: Trader) -> None:
+    trader.told(ENTRY, OrderStatus.FILLED, 1000, 100.0)
+    assert trader.engine.step(PositionCorrected(trader.at(), 1, 400, 90.0, 1_950_001)) == []
+    (closed,) = trader.engine.step(PositionCorrected(trader.at(), 1, 0, 85.0, 1_950_001))
+    assert isinstance(closed, PositionClosed)
+    assert closed.reason == "stop"
+    assert closed.exit_price == pytest.approx(88.0)
+
+
 def test_a_position_that_was_sold_while_its_entry_still_fills_is_closed_when_that_is_over(trader: Trader) -> None:
     trader.told(ENTRY, OrderStatus.FILLED, 300, 100.0)
     decided = trader.engine.step(PositionCorrected(trader.at(), 1, 0, 98.0))
