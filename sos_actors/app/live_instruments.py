@@ -72,7 +72,7 @@ class Instruments:
             one = self.master.resolve(symbol)
         except UnknownSymbolError:
             return None
-        if one.instrument_key is None or one.tick_size is None:
+        if one.instrument_key is None or not one.tick_size:
             return None
         freeze = int(one.freeze_quantity or 0)
         return InstrumentTerms(one.instrument_key, max(one.lot_size, 1), float(one.tick_size), freeze, one.segment)
@@ -88,7 +88,7 @@ class Instruments:
             expiries = [one for one in self.master.expiries(index.symbol) if one >= day][:_EXPIRIES]
             if not expiries:
                 raise MissingDataError(
-                    f"The instrument list has no option of {index.short_name} that expires after {day}."
+                    f"The instrument list has no option of {index.short_name} that expires on {day} or later."
                 )
             found += [self._contract(index.short_name, expiry, day) for expiry in expiries]
         return found

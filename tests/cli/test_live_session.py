@@ -17,6 +17,7 @@ from sos_actors.engine.recording import decode_decision
 from sos_actors.messages.status import SystemStatus
 from sos_actors.messages.trading import PositionClosed
 from sos_actors.runtime.journal_records import JournalReader, RecordKind
+from sos_actors.simulator.upstox.tokens import FIRST_TOKEN
 from tests.bridge.bridges import check
 from tests.bridge.contract_engine import Engine, Message, oi_minutes, recovered
 from tests.cli.processes import HANG_S, Home, children_of
@@ -175,3 +176,11 @@ def test_afterwards_the_status_says_that_nothing_runs(over: Over, capsys: pytest
     assert told.startswith(f"Nothing runs on {over.home.data}: start it with `sos live`.\n")
     assert "takes it up again" not in told
     assert "did not end in order" not in told
+
+
+def test_the_token_is_in_no_file_of_the_run(over: Over) -> None:
+    found = [
+        file for file in over.home.folder.rglob("*") if file.is_file() and FIRST_TOKEN.encode() in file.read_bytes()
+    ]
+    assert found == []
+    assert FIRST_TOKEN not in over.out + over.told
