@@ -12,7 +12,7 @@ from sos_actors.config.running import Orders
 from sos_actors.engine.execution.attempts import Attempt, AttemptState, Request
 from sos_actors.engine.execution.budget import RequestBudget
 from sos_actors.engine.execution.closing import settle
-from sos_actors.engine.execution.commands import Output, Severity, Trouble
+from sos_actors.engine.execution.commands import Cleared, Output, Severity, Trouble
 from sos_actors.engine.execution.ledger import Ledger
 from sos_actors.engine.execution.outcomes import Outcomes
 from sos_actors.engine.execution.policy import Fate
@@ -35,6 +35,7 @@ from sos_actors.messages.trading import (
 from sos_actors.types import UnixNanos
 
 ORPHAN, FLATTEN = "orphan", "flatten"
+_FACTS = (OrderUpdated, PositionCorrected, Trouble, Cleared)
 
 
 class ExecutionDesk:
@@ -60,6 +61,7 @@ class ExecutionDesk:
         self._searcher = Searcher(config, self.ledger)
         self._outcomes = Outcomes(config, self.ledger, self._budget, self._searcher)
         self._flattening = False
+        self._unsaid: list[Output] = []
 
     @property
     def is_idle(self) -> bool:
@@ -248,26 +250,33 @@ class ExecutionDesk:
         return self._work(now, [])
 
     def _work(self, now: UnixNanos, outputs: list[Output]) -> list[Output]:
-        """Tell the engine what is new, then see what has to be sent and asked."""
-        outputs += self._outcomes.on_time(now)
+        """Tell the engine what is new, then see what has to be sent and asked.
+
+        Should one of the steps fail, what was told before it is told the next time: it counts as told already. What was
+        to be sent is not: after such a failure every request is in doubt, and searched.
+        """
+        unsaid = self._unsaid = [one for one in self._unsaid if isinstance(one, _FACTS)]
+        unsaid += outputs
+        unsaid += self._outcomes.on_time(now)
         for account in self.ledger.busy():
             for order in account.orders:
-                outputs += tell(account, order, now)
-            outputs += self.stops.mind(account, now)
+                unsaid += tell(account, order, now)
+            unsaid += self.stops.mind(account, now)
             if account.closed:
-                outputs += settle(self.ledger, account, now, FLATTEN if self._flattening else ORPHAN)
-        outputs += self._sender.exits(now)
-        outputs += self._sender.stops(now)
-        outputs += self._sender.entries(now)
+                unsaid += settle(self.ledger, account, now, FLATTEN if self._flattening else ORPHAN)
+        unsaid += self._sender.exits(now)
+        unsaid += self._sender.stops(now)
+        unsaid += self._sender.entries(now)
         for account in self.ledger.busy():
             for order in account.orders:
-                outputs += tell(account, order, now)
-        outputs += self._searcher.step(now)
-        outputs += self._outcomes.over(now)
+                unsaid += tell(account, order, now)
+        unsaid += self._searcher.step(now)
+        unsaid += self._outcomes.over(now)
         for account in self.ledger.busy():
             if account.is_quiet:
                 self.ledger.rest(account)
-        return outputs
+        self._unsaid = []
+        return unsaid
 
 
 def _tagged(row: BrokerOrder, tag: str) -> BrokerOrder:
