@@ -230,6 +230,7 @@ def test_histories_are_fetched_while_the_running_system_writes_and_neither_is_tu
         while thread.is_alive():
             recorder.record([ActorEvent(NOW, "mood", f"event {written}")])
             written += 1
+            thread.join(0.01)  # the store actor writes twice a second; a lock that is never free turns anybody away
         thread.join()
         assert failures == []
         assert len(store.actor_events(0, NOW + NANOS_PER_MINUTE)) == written

@@ -11,6 +11,7 @@ import pytest
 from sos_actors.app import live_trading
 from sos_actors.app.live_reconcile import Reconciled
 from sos_actors.app.live_trading import Trading
+from sos_actors.config import Orders
 from sos_actors.errors import VendorUnreachableError
 from tests.engine.execution.rig import new_desk
 
@@ -19,8 +20,9 @@ def trading_of(released: list[str]) -> Trading:
     """What the books need of it, and nothing else."""
     made: Any = object.__new__(Trading)
     made.orders, made.reading, made.ending = None, threading.Lock(), threading.Event()
-    made.machine = SimpleNamespace(gate=SimpleNamespace(release=released.append))
-    made.config = SimpleNamespace(orders=None)
+    gate, clock = SimpleNamespace(release=released.append), SimpleNamespace(speed=1.0)
+    made.machine = SimpleNamespace(gate=gate, clock=clock)
+    made.config = SimpleNamespace(orders=Orders())
     made.instruments = made.journal = made.broker = made.last_price = None
     found: Trading = made
     return found

@@ -111,6 +111,10 @@ def test_an_engine_that_is_killed_twenty_times_always_has_the_whole_story(sessio
         engine.hear_until("HEARTBEAT" if number % 2 else "INSTRUMENT_SYNC")  # or shot in the middle of its recovery
         engine.kill()
         stories.append(engine.heard)
+    patient = Engine(session.port, "/?bars=today", timeout_s=60.0)
+    patient.hear_until("OPTION_CHAIN_UPDATE")  # so that there is open interest to go on from
+    patient.kill()
+    stories.append(patient.heard)
     last = Engine(session.port, "/?bars=today", timeout_s=60.0)
     assert last.closing() == 1001
     last.kill()

@@ -64,8 +64,8 @@ def test_a_feed_that_is_refused_withdraws_entries_and_positions_can_be_closed(he
         before = len(healthy.decided)
         healthy.system.machine.gate.hold("test", Rung.SQUARE_OFF, "close what is held without a feed")
         healthy.until(
-            lambda: not any(one.quantity for one in healthy.system.trading.broker.positions()), "nothing is held"
-        )
+            lambda: not any(one.quantity for one in healthy.system.trading.broker.positions()), "nothing is held", 60.0
+        )  # without prices a limit is moved on by itself, a step every two real seconds here
         check(healthy)
         news = [one for one in healthy.decided[before:] if isinstance(one, SubmitOrder)]
         assert [one for one in news if one.purpose is Purpose.ENTRY] == []
