@@ -20,6 +20,10 @@ from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND, UnixNanos
 _SLOWEST_STALL_S = 10.0
 
 
+MOST_STEPS = 8
+"""How many times as far as the first one a move of a limit without prices goes at most."""
+
+
 class Sender:
     """Makes commands of what the ledger shows has to be done.
 
@@ -144,7 +148,8 @@ class Sender:
                 continue
             outputs += self._stalled(place, now)
             price = self._bolder_limit(place, now)
-            if price is None or attempt.reprices >= self._config.most_reprices:
+            slow = attempt.reprices >= self._config.most_reprices
+            if price is None or (slow and now - attempt.acted_at < BLIND_AFTER * self._reprice_ns):
                 continue
             if self._budget.take(now, exit_class=True):
                 attempt.request, attempt.acted_at = Request.MODIFY, now
@@ -158,7 +163,7 @@ class Sender:
         """A limit that gives more than the present one; None when there is no reason for it yet.
 
         An order that the latest price should long have filled shows that this is not the price any more, as when the
-        feed is dead: then its own limit is moved on.
+        feed is dead: then its own limit is moved on, further each time.
         """
         attempt, config = place.attempt, self._config
         price = self._exit_limit(place.account, place.order, place.piece.refusals)
@@ -167,7 +172,8 @@ class Sender:
         terms = self._ledger.terms_of(place.account.symbol)
         if terms is None or now - attempt.acted_at < BLIND_AFTER * self._reprice_ns or not is_price(attempt.price):
             return None
-        percent = tightened(config.exit_protection_percent, place.piece.refusals)
+        steps = min(1 + attempt.reprices, MOST_STEPS)
+        percent = tightened(config.exit_protection_percent, place.piece.refusals) * steps
         price = limit_price(attempt.side, attempt.price, percent, config.protection_ticks, terms.tick)
         return price if is_bolder(attempt.side, price, attempt.price) else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from sos_actors.engine.execution.commands import Cancel, Cleared, LookUp, Modify, Need, Place, Severity
@@ -151,7 +153,7 @@ def test_with_a_dead_feed_an_exit_that_does_not_fill_is_moved_by_itself(played: 
         [modify] = of(played.wait(0.1), Modify)
         played.take(played.desk.changed(modify.tag, Fate.PLACED, "", played.when))
         limits.append(modify.change.price)
-    assert limits == [97.0, 94.05, 91.2, 88.45]
+    assert limits == [97.0, 94.05, 88.4, 80.4], "further each time: nobody knows how far the market has gone"
 
 
 @pytest.mark.parametrize("fate", [Fate.REFUSED, Fate.UNKNOWN])
@@ -164,6 +166,20 @@ def test_a_modify_that_came_too_late_is_no_failure(played: Played, fate: Fate) -
     played.seen(place, "complete", LOT, 97.0)
     assert played.told(EXIT) == [(FILLED, LOT, 97.0)]
     assert changing(played.wait(10.0)) == []
+
+
+def test_after_most_reprices_a_limit_goes_on_moving_more_slowly_for_ever() -> None:
+    played = Played(new_desk(most_reprices=1))
+    played.bought()
+    [place] = of(played.leave(), Place)
+    played.ack(place)
+    moves = []
+    for second in range(60):
+        for modify in of(played.wait(1.0), Modify):
+            played.take(played.desk.changed(modify.tag, Fate.PLACED, "", played.when))
+            moves.append(second)
+    assert len(moves) == 6
+    assert min(b - a for a, b in pairwise(moves)) >= 9
 
 
 def test_after_most_reprices_it_is_watched_and_said() -> None:
