@@ -20,7 +20,7 @@ from sos_actors.ports import EventSink
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.clock import Clock
 from sos_actors.runtime.mailbox import Mailbox
-from sos_actors.runtime.timers import Timer, Timers
+from sos_actors.runtime.timers import Timers
 
 log = logging.getLogger(__name__)
 LANES = 2
@@ -47,22 +47,12 @@ class BackfillActor(Actor):
         self._errands = Errands("backfill", self._tell_me, timeout_s=timeout_s, most=LANES, spawn=spawn)
         self._oi = Errands("open-interest", self._tell_me, timeout_s=timeout_s, spawn=spawn)
         self._oi_wanted: list[str] = []
-        self._timer: Timer | None = None
 
     def on_start(self) -> None:
         """What a predecessor had under way is wanted again."""
         self._queue.restart()
-        self._timer = self._timers.every(LOOK_EVERY_S, lambda: self._tell_me(Wake()), name="backfill")
+        self.cancel_at_end(self._timers.every(LOOK_EVERY_S, lambda: self._tell_me(Wake()), name="backfill"))
         self._tell_me(Wake())
-
-    def on_stop(self) -> None:
-        """Fetch no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def on_failure(self, *_: object) -> None:
-        """The same; a successor sets its own timer."""
-        self.on_stop()
 
     def on_receive(self, message: Any) -> Any:
         """Take a wish or what was fetched; whatever it is, lanes that are free get work."""

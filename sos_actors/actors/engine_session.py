@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -55,15 +54,13 @@ class EngineSession(Actor):
 
     def on_stop(self) -> None:
         """Close, if that has not happened."""
+        super().on_stop()
         self._socket.close(1001, "the session ends")
 
-    def on_failure(
-        self, exception_type: type[BaseException] | None, exception_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def on_failure(self, *_: object) -> None:
         """Close, so that the engine comes again."""
         self._socket.close(1011, "the session failed: connect again")
-        super().on_failure(exception_type, exception_value, traceback)
+        super().on_failure()
 
     def _answer(self, spoken: EngineSpoke) -> None:
         """Exactly one answer to each message, or the connection would wait for it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 import pykka
@@ -21,7 +20,7 @@ from sos_actors.messages.feed import FeedMode
 from sos_actors.ports import FeedListener, MarketFeed
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.mailbox import Mailbox
-from sos_actors.runtime.timers import Timer, Timers
+from sos_actors.runtime.timers import Timers
 
 __all__ = ["FeedActor", "Follow", "Hold", "Look", "NewToken", "Release", "Unfollow"]
 
@@ -52,7 +51,6 @@ class FeedActor(Actor):
         self._feed: MarketFeed | None = None
         self._carried: dict[str, str] = {}
         self._idle: frozenset[str] = frozenset()
-        self._running: list[Timer] = []
 
     def on_start(self) -> None:
         """Connect, with everything that was carried before; a feed that a predecessor left behind is ended."""
@@ -63,20 +61,23 @@ class FeedActor(Actor):
         self._carry()
         self._intake.judge(self._timers.clock())
         self._feed.start()
-        self._running = [
-            self._timers.every(_LOOK_EVERY_S, self._look, name="feed"),
-            self._timers.every(_MINUTE_S, self._look, aligned=True, offset_s=self._grace_s, name="minute"),
-        ]
+        self.cancel_at_end(self._timers.every(_LOOK_EVERY_S, self._look, name="feed"))
+        self.cancel_at_end(
+            self._timers.every(_MINUTE_S, self._look, aligned=True, offset_s=self._grace_s, name="minute")
+        )
 
     def on_stop(self) -> None:
         """Disconnect."""
-        self._end()
+        super().on_stop()
+        feed, self._feed = self._feed, None
+        if feed is not None:
+            if self._intake.feed is feed:
+                self._intake.feed = None
+            feed.stop()
 
-    def on_failure(
-        self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        """Disconnect; the successor connects anew."""
-        self._end()
+    def on_failure(self, *_: object) -> None:
+        """The same; the successor connects anew."""
+        self.on_stop()
 
     def on_receive(self, message: object) -> Any:
         """One of the feed's messages; Follow is answered with the symbols that do not flow."""
@@ -136,12 +137,3 @@ class FeedActor(Actor):
     def _look(self) -> None:
         with suppress(pykka.ActorDeadError):  # it has ended since the timer was due
             self.actor_ref.tell(Look())
-
-    def _end(self) -> None:
-        for timer in self._running:
-            timer.cancel()
-        feed, self._feed = self._feed, None
-        if feed is not None:
-            if self._intake.feed is feed:
-                self._intake.feed = None
-            feed.stop()

@@ -18,7 +18,7 @@ from sos_actors.ports import EventSink
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.clock import Clock
 from sos_actors.runtime.mailbox import Mailbox
-from sos_actors.runtime.timers import Timer, Timers
+from sos_actors.runtime.timers import Timers
 from sos_actors.runtime.trading_gate import Rung, TradingGate
 from sos_actors.types import NANOS_PER_MINUTE, NANOS_PER_SECOND
 
@@ -31,6 +31,11 @@ OFFSET_S = 7.0
 @dataclass(frozen=True, slots=True)
 class Look:
     """It is time to look."""
+
+
+def hold_entries(gate: TradingGate) -> None:
+    """Entries wait for the first reading; the actor lets them go."""
+    gate.hold(GATE_KEY, Rung.STOP_ENTRIES, "The market's mood has not been read yet.")
 
 
 class MoodActor(Actor):
@@ -59,25 +64,16 @@ class MoodActor(Actor):
         self._errands = Errands("mood", self._tell_me, timeout_s=settings.timeout_s, spawn=spawn)
         self._answered: int | None = None
         self._refusals: tuple[str, ...] = ()
-        self._timer: Timer | None = None
 
     def on_start(self) -> None:
         """Entries wait for the first reading."""
-        self._gate.hold(GATE_KEY, Rung.STOP_ENTRIES, "The market's mood has not been read yet.")
+        hold_entries(self._gate)
         self._book = self._new_book()
-        self._timer = self._timers.every(
-            self._settings.period_s, lambda: self._tell_me(Look()), aligned=True, offset_s=OFFSET_S, name="mood"
+        period_s = self._settings.period_s
+        self.cancel_at_end(
+            self._timers.every(period_s, lambda: self._tell_me(Look()), aligned=True, offset_s=OFFSET_S, name="mood")
         )
         self._tell_me(Look())
-
-    def on_stop(self) -> None:
-        """No further look."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def on_failure(self, *_: object) -> None:
-        """The same; a successor sets its own timer."""
-        self.on_stop()
 
     def on_receive(self, message: Any) -> Any:
         """Look, take what was found, or tell how it goes."""

@@ -28,7 +28,7 @@ from sos_actors.ports import OrderStream
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.clock import Clock
 from sos_actors.runtime.mailbox import Mailbox
-from sos_actors.runtime.timers import Timer, Timers
+from sos_actors.runtime.timers import Timers
 from sos_actors.runtime.trading_gate import Rung
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,6 @@ class OrderActor(Actor):
         self._make_stream, self._last_price, self._tick_s = stream, last_price, tick_s
         self._recorder = OrderRecorder()
         self._stream: OrderStream | None = None
-        self._timer: Timer | None = None
         self._looking = False
 
     def on_start(self) -> None:
@@ -88,12 +87,11 @@ class OrderActor(Actor):
         if self._make_stream is not None:
             self._stream = self._make_stream()
             self._stream.start(lambda _, row: self._tell(OrderSeen(row)), self._on_state)
-        self._timer = self._timers.every(self._tick_s, self._due, name="orders")
+        self.cancel_at_end(self._timers.every(self._tick_s, self._due, name="orders"))
 
     def on_stop(self) -> None:
         """Hear nothing more; what works at the broker goes on working."""
-        if self._timer is not None:
-            self._timer.cancel()
+        super().on_stop()
         if self._stream is not None and not self._stream.stop():
             log.warning("The order stream did not end in time.")
 

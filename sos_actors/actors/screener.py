@@ -20,7 +20,7 @@ from sos_actors.ports import EventSink, ReferencePrices, Screener
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.clock import Clock
 from sos_actors.runtime.mailbox import Mailbox
-from sos_actors.runtime.timers import Timer, Timers
+from sos_actors.runtime.timers import Timers
 
 log = logging.getLogger(__name__)
 SCAN, PRICES = "scan", "prices"
@@ -75,21 +75,11 @@ class ScreenerActor(Actor):
         self._errands = Errands("screener", self._tell_me, timeout_s=settings.timeout_s, most=2, spawn=spawn)
         self._compared: Prices = {}
         self._trouble = ""
-        self._timer: Timer | None = None
 
     def on_start(self) -> None:
         """Ask at once, then every period."""
-        self._timer = self._timers.every(self._settings.period_s, lambda: self._tell_me(Scan()), name="screener")
+        self.cancel_at_end(self._timers.every(self._settings.period_s, lambda: self._tell_me(Scan()), name="screener"))
         self._tell_me(Scan())
-
-    def on_stop(self) -> None:
-        """Ask no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def on_failure(self, *_: object) -> None:
-        """The same; a successor sets its own timer."""
-        self.on_stop()
 
     def on_receive(self, message: Any) -> Any:
         """Ask, take an answer, or tell who waits."""

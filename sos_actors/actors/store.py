@@ -16,7 +16,7 @@ from sos_actors.ports import Recorder
 from sos_actors.runtime.actor import Actor
 from sos_actors.runtime.clock import monotonic_ns
 from sos_actors.runtime.mailbox import Mailbox
-from sos_actors.runtime.timers import Timer, Timers
+from sos_actors.runtime.timers import Timers
 from sos_actors.runtime.trading_gate import Rung, TradingGate
 from sos_actors.types import NANOS_PER_SECOND
 
@@ -49,17 +49,15 @@ class StoreActor(Actor):
         self._recorder: Recorder | None = None
         self._trouble, self._delay_s, self._again_at = "", 0.0, 0
         self._written = self._refused = 0
-        self._timer: Timer | None = None
 
     def on_start(self) -> None:
         """Flush from now on."""
         period_s = FLUSH_EVERY_S * float(getattr(self._timers.clock, "speed", 1.0))
-        self._timer = self._timers.every(period_s, lambda: self._tell_me(Flush()), name="store")
+        self.cancel_at_end(self._timers.every(period_s, lambda: self._tell_me(Flush()), name="store"))
 
     def on_stop(self) -> None:
         """Write out what waits, if that is possible at all; what it is not possible for is counted and logged."""
-        if self._timer is not None:
-            self._timer.cancel()
+        super().on_stop()
         end = self._now_ns() + round(LAST_WORDS_S * NANOS_PER_SECOND)
         while len(self._queue) and self._now_ns() < end and self._write():
             pass
@@ -69,8 +67,7 @@ class StoreActor(Actor):
 
     def on_failure(self, *_: object) -> None:
         """What waits is the successor's."""
-        if self._timer is not None:
-            self._timer.cancel()
+        super().on_failure()
         self._close()
 
     def on_receive(self, message: Any) -> Any:

@@ -18,7 +18,7 @@ from sos_actors.actors.feed import FeedActor
 from sos_actors.actors.feed_health import FeedHealth
 from sos_actors.actors.feed_intake import FeedIntake
 from sos_actors.actors.feed_roster import FeedRoster
-from sos_actors.actors.mood import MoodActor
+from sos_actors.actors.mood import MoodActor, hold_entries
 from sos_actors.actors.mood_book import MoodHearers, MoodSettings
 from sos_actors.actors.mood_look import MoodSources
 from sos_actors.actors.screener import ScreenerActor, ScreenerHearers, ScreenerSettings
@@ -169,8 +169,9 @@ class Market:
             self.refs["backfill"].tell(OiWanted(index.symbol))
 
     def begin_feed(self, group: Supervisor) -> None:
-        """The feed of prices."""
+        """The feed of prices; entries wait for it."""
         machine = self.machine
+        self.intake.judge(machine.clock())
 
         def start(mailbox: Mailbox) -> pykka.ActorRef[Any]:
             return FeedActor.start(
@@ -181,8 +182,9 @@ class Market:
         self.refs["feed"] = group.add(ChildSpec("feed", start, stop_within_s=3.0), wait=False)
 
     def begin_looking(self, group: Supervisor) -> None:
-        """Mood and screener."""
+        """Mood and screener; entries wait for the first mood."""
         machine, config = self.machine, self.config
+        hold_entries(machine.gate)
         is_open = TradingHours(self.calendar)
         mood = MoodSettings(canonical_for(config.mood.market_symbol), config.mood.period_s, config.mood.stale_after_s)
         mood_hearers = MoodHearers(self.record, self.hearers.mood)

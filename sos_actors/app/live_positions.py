@@ -11,8 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sos_actors.actors.describing import Describe
 from sos_actors.app.live_instruments import Instruments
-from sos_actors.app.live_reconcile import Holding, corrections
+from sos_actors.app.live_machine import Machine
+from sos_actors.app.live_reconcile import Holding, corrections, holdings
+from sos_actors.app.live_trading import Trading
 from sos_actors.engine.execution.resume import Difference
 from sos_actors.errors import SosError
 from sos_actors.messages.broker import BrokerPosition
@@ -81,3 +84,20 @@ class PositionWatch:
             for key, units in ours.items()
             if brokers[key] != units
         ]
+
+
+def position_watch(machine: Machine, trading: Trading, wait_s: float) -> PositionWatch:
+    """The watch over a running system, which waits so many seconds for the order actor."""
+
+    def tell(correction: PositionCorrected) -> None:
+        if not trading.config.orders.broker_stop:  # else the orders say first whether a stop order explains it
+            machine.sink.publish(correction)
+        trading.refs["orders"].tell(correction)
+
+    def is_busy() -> bool:
+        return bool(trading.refs["orders"].ask(Describe(), wait_s)["moving"])
+
+    return PositionWatch(
+        trading.broker.positions, lambda: machine.ask(holdings), is_busy, tell, machine.clock, trading.instruments,
+        trading.last_price,
+    )  # fmt: skip

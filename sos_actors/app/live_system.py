@@ -1,6 +1,6 @@
 """The running system: every part made, started in order, and stopped in reverse, whatever hangs.
 
-Order: journal and engine, dispatcher, store, backfill, orders (which reads the broker's books), feed, patterns, mood
+Order: journal and engine, store, backfill, orders (which reads the broker's books), feed, dispatcher, patterns, mood
 and screener, bridge. Trading opens when nobody holds it back any more.
 """
 
@@ -16,15 +16,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from sos_actors.actors.describing import Describe
 from sos_actors.actors.funnel import Funnel
 from sos_actors.actors.order_words import Flatten
 from sos_actors.app.live_bridge import BridgePart
 from sos_actors.app.live_machine import Machine
 from sos_actors.app.live_market import Market
 from sos_actors.app.live_positions import EVERY_S as POSITIONS_S
-from sos_actors.app.live_positions import PositionWatch
-from sos_actors.app.live_reconcile import holdings
+from sos_actors.app.live_positions import position_watch
 from sos_actors.app.live_trading import Trading
 from sos_actors.config import Runtime
 from sos_actors.engine.engine import Engine
@@ -32,10 +30,9 @@ from sos_actors.engine.records import PositionState
 from sos_actors.errors import ActorTimeoutError, JournalError, SosError
 from sos_actors.messages.market import TimerFired
 from sos_actors.messages.records import ActorEvent
-from sos_actors.messages.trading import PositionCorrected
 from sos_actors.runtime.clock import monotonic_ns
 from sos_actors.runtime.group import Rules
-from sos_actors.runtime.supervision import Backoff, ChildChanged, ChildState, Intensity, Strategy
+from sos_actors.runtime.supervision import Backoff, ChildChanged, ChildState, Intensity
 from sos_actors.runtime.supervisor import Supervisor
 from sos_actors.runtime.threads import dump_threads
 from sos_actors.runtime.trading_gate import Rung
@@ -50,7 +47,10 @@ STUCK_S, STUCK_LOOKS = 30.0, 6
 SWITCH_S, USUAL_SWITCH_S = 0.0001, 0.005
 """Seconds after which a thread lets go of the interpreter when another wants it: at Python's own 5 ms the dispatcher
 would wait for the whole frame of quotes that woke it."""
-KILL, ESCALATED, ENDING = "kill switch", "supervisor", "ending"
+KILL, ESCALATED, STARTING, ENDING, ORDER_ACTOR = "kill switch", "supervisor", "starting", "ending", "order actor"
+"""Keys under which this part holds trading back."""
+ORDERS = "orders"
+"""Group and actor that place, guard and close orders: restarted however often they fail."""
 WITHDRAW_WITHIN_S = 1.5
 """Real seconds for taking entries back at the end."""
 
@@ -80,7 +80,7 @@ class TradingSystem:
 
     def __post_init__(self) -> None:
         self._helper = ThreadPoolExecutor(1, "coming-and-going")
-        self.root = self._supervisor("sos", Strategy.ONE_FOR_ONE, self._escalated)
+        self.root = self._supervisor("sos", self._escalated)
         self.root.on_change(self._changed)
         trading = self.trading
         self.funnel = Funnel(
@@ -100,6 +100,7 @@ class TradingSystem:
         market.roster.held |= trading.take_up()
         machine.real_timers.start()
         machine.timers.start()
+        machine.gate.hold(STARTING, Rung.STOP_ENTRIES, "The system is starting.")
         machine.gate.republish()
         self.root.start()
         for symbol in (*(index.symbol for index in trading.instruments.indices), *market.stocks.followed):
@@ -107,7 +108,7 @@ class TradingSystem:
         for alert in market.alerts:
             self.bridge.alert(alert)
         for name, begin in (
-            ("store", market.begin_store), ("history", market.begin_backfill), ("orders", trading.begin_orders),
+            ("store", market.begin_store), ("history", market.begin_backfill), (ORDERS, trading.begin_orders),
             ("feed", market.begin_feed), ("patterns", trading.begin_patterns), ("looking", market.begin_looking),
             ("bridge", self.bridge.begin),
         ):  # fmt: skip
@@ -118,6 +119,7 @@ class TradingSystem:
         for alert in market.stocks.standing:  # in play since an earlier run of the day
             self.funnel.alert(alert)
         self._set_timers()
+        machine.gate.release(STARTING)
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(SWITCH_S)
@@ -135,7 +137,7 @@ class TradingSystem:
         deadline = monotonic_ns() + int(WITHDRAW_WITHIN_S * NANOS_PER_SECOND)
         with suppress(ActorTimeoutError):
             while self.machine.ask(_entries_wait, FLAT_WITHIN_S) and monotonic_ns() < deadline:
-                threading.Event().wait(0.05)
+                self.trading.ending.wait(0.05)
 
     def stop(self) -> list[str]:
         """Stop in reverse order, each part within its bound; returns the names of what did not end in time."""
@@ -164,7 +166,7 @@ class TradingSystem:
         machine, sync = self.machine, self.trading.journal.writer.sync
         machine.timers.every(TIMER_S, self._tick, aligned=True, name="minute")
         machine.timers.every(SETTLE_S, self.soon(self._settle), name="settle")
-        watch = self._position_watch()
+        watch = position_watch(machine, self.trading, self.runtime.ask_timeout_s)
         machine.real_timers.every(POSITIONS_S, self.soon(watch.look), name="positions")
         machine.real_timers.every(SYNC_S, partial(_quietly, sync), name="journal")
         machine.real_timers.every(STUCK_S / STUCK_LOOKS, self._see_dispatcher, name="dispatcher")
@@ -181,23 +183,6 @@ class TradingSystem:
                 _log.info("Trading is open.")
             else:
                 _log.warning("Trading: %s. %s", rung.name.lower().replace("_", " "), reasons)
-
-    def _position_watch(self) -> PositionWatch:
-        machine, trading = self.machine, self.trading
-
-        def tell(correction: PositionCorrected) -> None:
-            if not trading.config.orders.broker_stop:  # else the orders say first whether a stop order explains it
-                machine.sink.publish(correction)
-            trading.refs["orders"].tell(correction)
-
-        def is_busy() -> bool:
-            told = trading.refs["orders"].ask(Describe(), self.runtime.ask_timeout_s)
-            return bool(told["moving"])
-
-        return PositionWatch(
-            trading.broker.positions, lambda: machine.ask(holdings), is_busy, tell, machine.clock, trading.instruments,
-            trading.last_price,
-        )  # fmt: skip
 
     def _tick(self) -> None:
         """The engine's time lags by what bars may take, so that it never closes one whose last minute is on its way.
@@ -244,15 +229,16 @@ class TradingSystem:
     def _group(self, name: str) -> Supervisor:
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = self._supervisor(name, Strategy.ONE_FOR_ONE, None)
+            group = self._groups[name] = self._supervisor(name)
             self.root.add(group.spec())
         return group
 
-    def _supervisor(self, name: str, strategy: Strategy, on_escalation: Callable[[str], None] | None) -> Supervisor:
+    def _supervisor(self, name: str, on_escalation: Callable[[str], None] | None = None) -> Supervisor:
         run = self.runtime
+        intensity = Intensity(sys.maxsize if name == ORDERS else run.max_restarts, run.within_s)
         rules = Rules(
-            strategy, Intensity(run.max_restarts, run.within_s), Backoff(run.first_delay_s, run.most_delay_s),
-            run.ping_every_s, run.hung_after_s, run.stop_within_s,
+            intensity=intensity, backoff=Backoff(run.first_delay_s, run.most_delay_s),
+            ping_every_s=run.ping_every_s, hung_after_s=run.hung_after_s, stop_within_s=run.stop_within_s,
         )  # fmt: skip
         return Supervisor(name, self.machine.real_timers, rules=rules, clock=self.machine.clock,
                           on_escalation=on_escalation)  # fmt: skip
@@ -261,9 +247,18 @@ class TradingSystem:
         self.machine.gate.hold(ESCALATED, Rung.SQUARE_OFF, f"Too many failures: {reason}. Everything is closed.")
 
     def _changed(self, change: ChildChanged) -> None:
+        if change.path == f"{self.root.name}/{ORDERS}/{ORDERS}":
+            self._order_actor_changed(change)
         words = {ChildState.RUNNING: "started", ChildState.RESTARTING: "failed", ChildState.STOPPED: "stopped"}
         event = words.get(change.state, change.state.value.lower())
         self.market.record(ActorEvent(change.ts_event, change.path, event, change.reason or None))
+
+    def _order_actor_changed(self, change: ChildChanged) -> None:
+        """Nothing new is begun while nobody could guard it."""
+        if change.state is ChildState.RUNNING:
+            self.machine.gate.release(ORDER_ACTOR)
+        elif not self.trading.ending.is_set():
+            self.machine.gate.hold(ORDER_ACTOR, Rung.STOP_ENTRIES, f"The order actor is down: {change.reason}.")
 
 
 def _entries_wait(engine: Engine) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, time
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from sos_actors.simulator.moments import read_time
 
 if TYPE_CHECKING:
     Subparsers: TypeAlias = argparse._SubParsersAction["CommandParser"]
@@ -76,6 +78,18 @@ def a_date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date: write it like 2026-01-12") from error
+
+
+def a_time(text: str) -> time:
+    """Read `10:30`, for `type=` of an argument.
+
+    Raises:
+        argparse.ArgumentTypeError: not a time of the day.
+    """
+    try:
+        return read_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def with_dashes(words: Sequence[str]) -> list[str]:

@@ -6,21 +6,19 @@ import argparse
 import os
 import sys
 from contextlib import ExitStack
-from datetime import time
 from pathlib import Path
 
 from sos_actors.app.day_summary import day_summary, what_next
 from sos_actors.app.live import LiveRequest, check_day, is_real_money, run_live, source_of
 from sos_actors.app.status_lines import rendered
 from sos_actors.app.terminal import wants_screen
-from sos_actors.cli.arguments import Subparsers, a_date, new_command
+from sos_actors.cli.arguments import Subparsers, a_date, a_time, new_command
 from sos_actors.cli.kernel_cache import kernels_are_cold
 from sos_actors.cli.progress import Progress
 from sos_actors.cli.table import wants_colour
 from sos_actors.config import Config
 from sos_actors.errors import ConfigError, UsageError
 from sos_actors.market.calendar import Calendar
-from sos_actors.simulator.moments import read_time
 
 CONFIRMATION = "real money"
 WIDTH = 100
@@ -47,7 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--speed", type=_a_speed, metavar="N", help="market seconds a second; simulated market only")
     parser.add_argument("--date", type=a_date, metavar="DAY", help="session of the simulated market; default the last")
-    parser.add_argument("--until", type=_a_time, metavar="HH:MM", help="end earlier than the session, time in India")
+    parser.add_argument("--until", type=a_time, metavar="HH:MM", help="end earlier than the session, time in India")
     parser.add_argument("--strategies", type=Path, nargs="+", default=[], metavar="PATH", help="files or folders")
     parser.add_argument("--no-tui", action="store_true", help="log lines instead of the screen")
     parser.add_argument("--yes-real-money", action="store_true", help="do not ask before real orders")
@@ -116,13 +114,6 @@ def _confirm(config: Config, yes: bool) -> None:
     print(f'Type "{CONFIRMATION}" to go on: ', end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() != CONFIRMATION:
         raise UsageError("Not confirmed: nothing was begun.")
-
-
-def _a_time(text: str) -> time:
-    try:
-        return read_time(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _a_speed(text: str) -> float:

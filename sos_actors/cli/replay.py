@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections import Counter, deque
 from dataclasses import asdict, fields
+from datetime import time
 from typing import Any
 
-from sos_actors.app.board import day_start
 from sos_actors.app.document import exchange_times
 from sos_actors.app.headline import plural
 from sos_actors.app.journaling import find_journal
 from sos_actors.app.replay import Divergence, Made, Replayed, changes_since, replay
 from sos_actors.app.session_header import SessionHeader
-from sos_actors.cli.arguments import Subparsers, new_command
+from sos_actors.cli.arguments import Subparsers, a_time, new_command
 from sos_actors.cli.progress import Progress
 from sos_actors.config import Config
 from sos_actors.runtime.journal import JournalReader
-from sos_actors.types import NANOS_PER_MINUTE, UnixNanos
+from sos_actors.simulator.moments import moment_of
+from sos_actors.types import UnixNanos
 
 EXAMPLE = """
 sos replay                       the latest journal
@@ -43,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--run", default="", metavar="NAME", help="which run, where a day has several; default the last"
     )
-    parser.add_argument("--until", type=_a_time, metavar="HH:MM", help="stop there, exchange time")
+    parser.add_argument("--until", type=a_time, metavar="HH:MM", help="stop there, exchange time")
     parser.add_argument(
         "--show", type=_a_count, default=0, metavar="N", help="print the last N decisions and their cause"
     )
@@ -71,24 +71,15 @@ def run(args: argparse.Namespace, config: Config) -> int:
     return 0 if result.identical else 1
 
 
-def _a_time(text: str) -> int:
-    """Minute of the day of ``HH:MM``."""
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write it like 09:30")
-    return int(text[:2]) * 60 + int(text[3:])
-
-
 def _a_count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of decisions")
     return int(text)
 
 
-def _moment(header: SessionHeader, minute: int | None) -> UnixNanos | None:
-    """The moment of the header's day at a minute of the exchange's day."""
-    if minute is None:
-        return None
-    return UnixNanos(day_start(header.day) + minute * NANOS_PER_MINUTE)
+def _moment(header: SessionHeader, at: time | None) -> UnixNanos | None:
+    """The moment of the header's day at a time of the exchange's day."""
+    return None if at is None else moment_of(header.day, at)
 
 
 def _headline(header: SessionHeader, path: str) -> str:

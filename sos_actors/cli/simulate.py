@@ -15,7 +15,7 @@ from datetime import date, time
 from pathlib import Path
 
 from sos_actors.app.simulated import address_settings
-from sos_actors.cli.arguments import Subparsers, a_date, new_command
+from sos_actors.cli.arguments import Subparsers, a_date, a_time, new_command
 from sos_actors.config import Config, load_config
 from sos_actors.errors import MarketRuleError, MissingDataError, UsageError
 from sos_actors.market.calendar import Calendar
@@ -24,7 +24,7 @@ from sos_actors.simulator.clock import SimulatedClock
 from sos_actors.simulator.control import FAULT_EXAMPLE
 from sos_actors.simulator.faults import VENDORS
 from sos_actors.simulator.model_market import ModelMarket
-from sos_actors.simulator.moments import moment_of, read_time, spoken
+from sos_actors.simulator.moments import moment_of, spoken
 from sos_actors.simulator.script import EXAMPLE, Script, read_script, read_speed
 from sos_actors.simulator.server import SimulatorServer, make_apps
 from sos_actors.simulator.upstox.tokens import FIRST_TOKEN, expiry_of
@@ -66,7 +66,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )  # fmt: skip
     parser.epilog = f"{parser.epilog}{_MORE_HELP}"
     parser.add_argument("--date", type=a_date, metavar="DAY", help="session to begin in; default the last one")
-    parser.add_argument("--at", type=_a_time, default=time(9, 15), metavar="HH:MM", help="time in India (09:15)")
+    parser.add_argument("--at", type=a_time, default=time(9, 15), metavar="HH:MM", help="time in India (09:15)")
     parser.add_argument("--speed", type=_a_speed, metavar="N", help="simulated seconds a second (default 1)")
     parser.add_argument("--step", action="store_true", help="time stands still; the control port steps it")
     parser.add_argument("--seed", type=int, metavar="N", help="another invented market; default from the configuration")
@@ -102,13 +102,6 @@ def _strictness(args: argparse.Namespace) -> Strictness:
     """An embedded simulator serves expired contracts of any age: it stands in for data nobody else has."""
     reach = None if args.embedded else Strictness().expired_reach_days
     return Strictness(rate_limits=not args.no_rate_limits, expired_reach_days=reach)
-
-
-def _a_time(text: str) -> time:
-    try:
-        return read_time(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _a_speed(text: str) -> float:

@@ -18,6 +18,7 @@ import pykka
 from sos_actors.errors import ActorDownError
 from sos_actors.runtime.mailbox import Inbox, Mailbox, Ping
 from sos_actors.runtime.threads import name_thread
+from sos_actors.runtime.timers import Timer
 
 log = logging.getLogger(__name__)
 
@@ -146,8 +147,8 @@ class ReportsExit(pykka.Actor):
 class Actor(ReportsExit, pykka.ThreadingActor):
     """An actor on a daemon thread of its own, for ``ChildSpec.start`` to make with the mailbox it is given.
 
-    ``on_start``, ``on_receive``, ``on_stop`` and ``on_failure`` are pykka's. The thread has the name of the mailbox.
-    Without a mailbox it makes one of its own, which ends with it.
+    ``on_start``, ``on_receive``, ``on_stop`` and ``on_failure`` are pykka's; who overrides the last two calls them here
+    too. The thread has the name of the mailbox. Without a mailbox it makes one of its own, which ends with it.
     """
 
     use_daemon_thread = True
@@ -155,12 +156,27 @@ class Actor(ReportsExit, pykka.ThreadingActor):
     def __init__(self, mailbox: Mailbox | None = None, **kwargs: Any) -> None:
         self._mailbox = mailbox if mailbox is not None else Mailbox(type(self).__name__)
         self._owns_mailbox = mailbox is None
+        self._ends_with_me: list[Timer] = []
         super().__init__(**kwargs)
 
     @property
     def is_given_up(self) -> bool:
         """Whether it was replaced while it was at something: what it still does, its successor knows nothing of."""
         return cast(Inbox, self.actor_inbox).is_cut
+
+    def cancel_at_end(self, timer: Timer) -> None:
+        """Have a timer cancelled when this actor stops or fails; a successor sets its own."""
+        self._ends_with_me.append(timer)
+
+    def on_stop(self) -> None:
+        """Cancel its timers."""
+        for timer in self._ends_with_me:
+            timer.cancel()
+
+    def on_failure(self, *_: object) -> None:
+        """The same."""
+        for timer in self._ends_with_me:
+            timer.cancel()
 
     def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]  # pykka calls it on the instance
         return self._mailbox.open()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 from typing import Any
 
 import pykka
@@ -9,7 +8,9 @@ import pytest
 from pykka._envelope import Envelope
 
 from sos_actors.runtime.actor import Actor, Exit, WatchedRef
+from sos_actors.runtime.clock import ManualClock
 from sos_actors.runtime.mailbox import Mailbox, Ping
+from sos_actors.runtime.timers import Timers
 
 WAIT_S = 5.0
 
@@ -17,11 +18,16 @@ WAIT_S = 5.0
 class Echo(Actor):
     """Answers what it is told; an exception class it raises."""
 
-    def __init__(self, mailbox: Mailbox | None = None, start: type[BaseException] | None = None) -> None:
+    def __init__(
+        self, mailbox: Mailbox | None = None, start: type[BaseException] | None = None, timers: Timers | None = None,
+        fired: threading.Event | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(mailbox)
-        self._start = start
+        self._start, self._timers, self._fired = start, timers, fired or threading.Event()
 
     def on_start(self) -> None:
+        if self._timers is not None:
+            self.cancel_at_end(self._timers.every(1.0, self._fired.set))
         if self._start is not None:
             raise self._start("at the start")
 
@@ -30,8 +36,9 @@ class Echo(Actor):
             raise message("while handling")
         return message, threading.current_thread().name
 
-    def on_failure(self, exception_type: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        if exception_type is NotImplementedError:
+    def on_failure(self, *failure: object) -> None:
+        super().on_failure(*failure)
+        if failure[0] is NotImplementedError:
             raise SystemExit("even here")
 
 
@@ -68,6 +75,21 @@ def test_what_kills_one_actor_is_told_with_the_message_and_kills_no_other(error:
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
 def test_a_start_that_fails_is_told(error: type[BaseException]) -> None:
     assert ended(Echo.start(None, error)) == Exit(True, f"{error.__name__}: at the start", "")
+
+
+@pytest.mark.parametrize("message", [ValueError, SystemExit, None])
+def test_its_timers_end_with_it_however_it_ends(message: type[BaseException] | None) -> None:
+    clock, fired = ManualClock(), threading.Event()
+    timers = Timers(clock)
+    ref = Echo.start(timers=timers, fired=fired)
+    ref.ask(Ping(), timeout=WAIT_S)
+    clock.advance(1.5)
+    assert fired.is_set()
+    fired.clear()
+    ref.tell(message) if message else ref.stop(timeout=WAIT_S)
+    ended(ref)
+    clock.advance(5.0)
+    assert not fired.is_set()
 
 
 def test_what_came_after_the_deadly_message_waits_for_the_successor() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sos_actors.actors.decisions import Question
-from sos_actors.app.live_system import ESCALATED, KILL
+from sos_actors.app.live_system import ESCALATED, KILL, ORDER_ACTOR, running
 from sos_actors.errors import SosError, StoreFullError
 from sos_actors.runtime.supervision import ChildChanged, ChildState
 from sos_actors.runtime.trading_gate import Rung
@@ -40,6 +40,30 @@ def test_too_many_failures_go_up_the_tree_until_everything_is_closed(tmp_path: P
         assert any("It stays down" in text for text in found.lines.since(mark, logging.CRITICAL))
         stored = [event.event for event in found.stored() if event.actor == "sos/looking"]
         assert stored == ["started", "failed", "started", "failed", "started", "failed"]
+
+
+def test_the_order_actor_is_never_given_up_and_nothing_is_begun_without_it(tmp_path: Path) -> None:
+    runtime = {"max_restarts": 1, "within_s": WITHIN_S, "first_delay_s": 0.5}
+    with whole(tmp_path, runtime=runtime) as found:
+        found.until(lambda: held(found), "something is held", 30.0)
+        for _ in range(3):
+            found.ref("orders").tell(Poison(raising(SosError("again and again"))))
+            found.until(lambda: ORDER_ACTOR in found.holds(), "entries are closed while it is down")
+            assert found.system.machine.gate.rung is not Rung.OPEN
+            found.until(lambda: ORDER_ACTOR not in found.holds(), "it is back")
+        assert found.group("orders").state is ChildState.RUNNING
+        assert found.node("orders").restarts == 3
+        found.trades(1)
+
+
+def test_nothing_is_begun_before_everything_has_started(tmp_path: Path) -> None:
+    rungs: list[tuple[str, Rung]] = []
+    with whole(tmp_path, start=False) as found:
+        gate = found.system.machine.gate
+        with running(found.system, lambda text: rungs.append((text, gate.rung))):
+            assert rungs
+            assert [text for text, rung in rungs if rung is Rung.OPEN] == []
+            found.trades(1)
 
 
 def _kill_once(whole: Whole, name: str) -> None:
