@@ -240,8 +240,8 @@ class EventSink(Protocol):
         """An ``engine.Event``; never lost, waits while there is no room."""
         ...
 
-    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:
-        """A trade price (canonical symbol, UnixNanos, rupees); a later one may overtake it."""
+    def publish_ticks(self, told: Sequence[tuple[str, int, float]], received_ns: int = 0) -> None:
+        """Trade prices (canonical symbol, UnixNanos, rupees); later ones may overtake them."""
         ...
 
 

@@ -38,6 +38,10 @@ class SessionJournal(Protocol):
         """Buffer one record."""
         ...
 
+    def append_all(self, kind: RecordKind, payloads: Sequence[bytes]) -> None:
+        """Buffer several of one kind, written whole or not at all."""
+        ...
+
     def flush(self) -> None:
         """Hand everything buffered to the operating system.
 
@@ -94,6 +98,8 @@ class DecisionDesk:
         self.engine = engine
         self._journal, self._hearers, self._rebuild = journal, hearers, rebuild
         self._n_events, self._skipped = n_events, set(skipped)
+        self._taken: list[bytes] = []
+        """Events that were taken and are not in the journal yet: what a batch brings is appended together."""
         self._flushed_ns = monotonic_ns()
         self._journal_is_down = False
 
@@ -125,6 +131,7 @@ class DecisionDesk:
                 failure = self._decide(event, batch, number) or failure  # type: ignore[arg-type]
         if run:
             failure = self._decide_bars(run, batch, batch.n - len(run)) or failure
+        self._append_taken()
         if monotonic_ns() - self._flushed_ns > _FLUSH_AT_LAST_NS:
             self._flush()
         if failure is not None:
@@ -142,8 +149,8 @@ class DecisionDesk:
         except Exception as error:  # as of any event: the journal must not keep what the engine cannot take
             _log.exception("The engine failed to follow %s; it is made anew.", event.followed.symbol)
             self._step_without_poison([event], error)
-        self._journal.append(RecordKind.EVENT, encoded)
-        self._n_events += 1
+        self._take(encoded)
+        self._append_taken()
         if self._n_events not in self._skipped:
             self._hearers.followed(event.followed.symbol, prepared.last_open)
 
@@ -151,6 +158,22 @@ class DecisionDesk:
         """Decide one event now."""
         if (failure := self._decide(event)) is not None:
             raise failure
+        self._append_taken()
+
+    def _take(self, encoded: bytes) -> None:
+        self._taken.append(encoded)
+        self._n_events += 1
+
+    def _append_taken(self) -> None:
+        if self._taken:
+            taken, self._taken = self._taken, []
+            self._journal.append_all(RecordKind.EVENT, taken)
+
+    def _append_decided(self, decided: Sequence[Decision]) -> None:
+        """What caused them stands before them."""
+        self._append_taken()
+        for decision in decided:
+            self._journal.append(RecordKind.DECISION, encode_decision(decision))
 
     def _decide(self, event: Event, batch: Batch | None = None, number: int = 0) -> Exception | None:
         """Decide one event, of which is done what is to be done before the next one of its batch is looked at."""
@@ -159,12 +182,10 @@ class DecisionDesk:
         except Exception as error:  # a poison event must not end the day
             _log.exception("The engine failed on an event; it is made anew from the journal.")
             decided = self._step_without_poison([event], error)[0]
-        self._journal.append(RecordKind.EVENT, encode_event(event))
-        self._n_events += 1
+        self._take(encode_event(event))
         failure = None
         if decided:
-            for decision in decided:
-                self._journal.append(RecordKind.DECISION, encode_decision(decision))
+            self._append_decided(decided)
             cause = batch.cause_ns(number) if batch is not None else monotonic_ns()
             failure = self._act([(decision, cause) for decision in decided])
         if batch is not None:
@@ -175,12 +196,13 @@ class DecisionDesk:
         """Bars that follow one another are matched together; the first is number ``first`` of its batch."""
         decisions: list[tuple[Decision, int]] = []
         for number, (bar, decided) in enumerate(zip(bars, self._step(bars), strict=True), first):
-            self._journal.append(RecordKind.EVENT, encode_event(bar))
-            for decision in decided:
-                self._journal.append(RecordKind.DECISION, encode_decision(decision))
-                decisions.append((decision, batch.cause_ns(number)))
-        self._n_events += len(bars)
-        return self._act(decisions) if decisions else None
+            self._take(encode_event(bar))
+            if decided:
+                self._append_decided(decided)
+                decisions += [(decision, batch.cause_ns(number)) for decision in decided]
+        failure = self._act(decisions) if decisions else None
+        batch.done(slice(first, first + len(bars)), monotonic_ns())
+        return failure
 
     def _act(self, decisions: list[tuple[Decision, int]]) -> Exception | None:
         """What caused a decision, and the decision, are in the journal before anything comes of it.
@@ -203,6 +225,7 @@ class DecisionDesk:
     def _flush(self) -> bool:
         self._flushed_ns = monotonic_ns()
         try:
+            self._append_taken()
             self._journal.flush()
         except JournalError as error:
             if not self._journal_is_down:

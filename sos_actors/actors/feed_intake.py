@@ -108,10 +108,9 @@ class FeedIntake:
         """Publish the ticks of these; of one that is new here its last price at once, which may be beyond a stop."""
         with self._lock:
             fresh, self._ticked = symbols - self._ticked, symbols
-            for symbol in sorted(fresh):
-                last = self._last.get(symbol)
-                if last is not None:
-                    self._sink.tick(symbol, last.traded, last.price)
+            lasts = [(symbol, self._last[symbol]) for symbol in sorted(fresh) if symbol in self._last]
+            if lasts:
+                self._sink.publish_ticks([(symbol, last.traded, last.price) for symbol, last in lasts])
 
     def close_minutes(self, now: UnixNanos) -> None:
         """The time has come to ``now``: bars whose candle is late are made of ticks."""
@@ -201,9 +200,9 @@ class FeedIntake:
             self._told.append((symbol, traded, price))
 
     def _publish_ticks(self, received_ns: int) -> None:
-        told, self._told = self._told, []
-        for symbol, traded, price in told:
-            self._sink.tick(symbol, traded, price, received_ns)
+        if self._told:
+            told, self._told = self._told, []
+            self._sink.publish_ticks(told, received_ns)
 
     def _deliver(self, found: Minutes, received_ns: int) -> None:
         for bar in found.closed:

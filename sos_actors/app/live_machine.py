@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
 from typing import TypeVar
@@ -34,9 +34,10 @@ class RingSink:
         """An event of the engine's; waits while the ring is full."""
         self._ring.publish(event, received_ns)
 
-    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:
-        """A price; one that nobody has read yet is replaced by it."""
-        self._ring.publish_tick(self._ring.symbol_id(symbol), ts_event, price, received_ns)
+    def publish_ticks(self, told: Sequence[tuple[str, int, float]], received_ns: int = 0) -> None:
+        """Prices; of a symbol whose price nobody has read yet, that is replaced."""
+        number = self._ring.symbol_id
+        self._ring.publish_ticks([(number(symbol), at, price) for symbol, at, price in told], received_ns)
 
 
 class OrderTimes:

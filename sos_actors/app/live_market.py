@@ -262,6 +262,6 @@ class _MissedBars:
         if isinstance(event, BarClosed):
             self.heard(event)
 
-    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:
+    def publish_ticks(self, told: Sequence[tuple[str, int, float]], received_ns: int = 0) -> None:
         """To the engine."""
-        self.sink.tick(symbol, ts_event, price, received_ns)
+        self.sink.publish_ticks(told, received_ns)

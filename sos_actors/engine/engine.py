@@ -153,9 +153,8 @@ class Engine:
             self._rules.stock_rates, BarSeries.empty(),
         )  # fmt: skip
 
-    def _session_row(self, ts: int) -> int:
-        """Row of the session of ``ts``, opening a new one; -1 (no trading) before the first day or the latest one."""
-        day = day_of(ts)
+    def _session_row(self, day: date) -> int:
+        """Row of a day's session, opening a new one; -1 (no trading) before the first day or the latest one."""
         if self._days and day == self._days[-1]:
             return len(self._days) - 1
         if day < self._first_day or (self._days and day < self._days[-1]):
@@ -173,21 +172,28 @@ class Engine:
 
         Bars outside the symbol's session are left out; those of an earlier day only warm up.
         """
-        rows: list[int | None] = []
+        followed: list[int] = []
+        rows: list[int] = []
+        days: list[date | None] = []
+        minute, day, row = -1, None, -1
         for n, bar in enumerate(bars):
-            if n and bar.ts_open == bars[n - 1].ts_open:  # nearly always
-                rows.append(rows[-1])
-            else:
-                trades = self._rules.calendar.is_session(day_of(bar.ts_open))
-                rows.append(self._session_row(bar.ts_open) if trades else None)
-        followed = [n for n, bar in enumerate(bars) if rows[n] is not None and bar.symbol in self.followers]
-        signals = self.followers.on_bars([bars[n] for n in followed], [rows[n] or 0 for n in followed])
-        fired = dict(zip(followed, signals, strict=True))
-        decided = []
-        for n, bar in enumerate(bars):
-            if rows[n] is not None and n not in fired:
-                self._board.add(bar, day_of(bar.ts_open))
-            decided.append(self._consider(fired[n]) if n in fired else [])
+            if bar.ts_open != minute:  # nearly always the same
+                minute, day = bar.ts_open, day_of(bar.ts_open)
+                if self._rules.calendar.is_session(day):
+                    row = self._session_row(day)
+                else:
+                    day = None
+            days.append(day)
+            if day is not None and bar.symbol in self.followers:
+                followed.append(n)
+                rows.append(row)
+        fired = dict(zip(followed, self.followers.on_bars([bars[n] for n in followed], rows), strict=True))
+        decided: list[list[Decision]] = [[] for _ in bars]
+        for n, (bar, known) in enumerate(zip(bars, days, strict=True)):
+            if n in fired:
+                decided[n] = self._consider(fired[n])
+            elif known is not None:
+                self._board.add(bar, known)
         return decided
 
     def follow(self, event: SymbolFollowed, prepared: Warmth | None = None) -> list[Decision]:

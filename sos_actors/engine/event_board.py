@@ -42,11 +42,15 @@ class EventBoard:
         oi = np.nan if bar.oi is None else bar.oi
         row = (bar.ts_open, bar.open, bar.high, bar.low, bar.close, volume, oi)
         rows = self._rows.setdefault(bar.symbol, [])
-        at = bisect_left(rows, bar.ts_open, key=itemgetter(0))
-        if at == len(rows) or rows[at][0] != bar.ts_open:
+        if not rows or rows[-1][0] < bar.ts_open:  # nearly always
+            rows.append(row)
+        else:
+            at = bisect_left(rows, bar.ts_open, key=itemgetter(0))
+            if rows[at][0] == bar.ts_open:
+                return
             rows.insert(at, row)
-            if self._kept is not None and len(rows) > 2 * self._kept:
-                del rows[1 : -self._kept]
+        if self._kept is not None and len(rows) > 2 * self._kept:
+            del rows[1 : -self._kept]
 
     def expiries(self, underlying: str, day: date) -> list[date]:
         """As listed."""

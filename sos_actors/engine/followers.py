@@ -124,6 +124,8 @@ class Followers:
             bars: of followed symbols (others give nothing); outside the symbol's session they are left out.
             session_rows: the engine's row of each bar's session, -1 to warm up only.
         """
+        if not bars:
+            return []
         closings, owners = [], []
         known: dict[tuple[int, Segment], SessionHours | None] = {}
         for owner, (bar, row) in enumerate(zip(bars, session_rows, strict=True)):

@@ -71,15 +71,17 @@ class _Table:
 
     def __init__(self, family: str, kinds: Mapping[int, type[Any]]) -> None:
         self._family = family
-        self._numbers = {kind: (number, fields_conversion(kind)) for number, kind in kinds.items()}
         self._kinds: dict[int, FieldsConversion] = {number: fields_conversion(kind) for number, kind in kinds.items()}
-        self._encoder = msgspec.msgpack.Encoder(enc_hook=number_to_plain)
+        self._values = {
+            kinds[number]: ((number,), whole.pack if whole.to_plain else whole.values_of)
+            for number, whole in self._kinds.items()
+        }
+        self._encode = msgspec.msgpack.Encoder(enc_hook=number_to_plain).encode
         self._decoder = msgspec.msgpack.Decoder(list[Any])
 
     def encode(self, value: object) -> bytes:
-        number, whole = self._numbers[type(value)]
-        values = (number, *whole.values_of(value)) if not whole.to_plain else [number, *whole.pack(value)]
-        return self._encoder.encode(values)
+        number, values_of = self._values[type(value)]
+        return self._encode((*number, *values_of(value)))
 
     def decode(self, data: bytes) -> Any:
         try:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from sos_actors.errors import JournalError
-from sos_actors.runtime.journal_records import JournalReader, Record, RecordKind, framed, prefix
+from sos_actors.runtime.journal_records import JournalReader, Record, RecordKind, framed, framed_block, prefix
 
 __all__ = ["JournalReader", "JournalWriter", "Record", "RecordKind"]
 
@@ -123,6 +124,14 @@ class JournalWriter:
             JournalError: the journal is closed, or the payload is too large.
         """
         self._hold(framed(kind, payload))
+
+    def append_all(self, kind: RecordKind, payloads: Sequence[bytes]) -> None:
+        """Hold several records of one kind, which are written whole or not at all.
+
+        Raises:
+            JournalError: as ``append``.
+        """
+        self._hold(framed_block(kind, payloads) if len(payloads) > 1 else framed(kind, payloads[0]))
 
     def flush(self) -> None:
         """Write everything held with one write(2); it then survives the end of this process, not of the machine.

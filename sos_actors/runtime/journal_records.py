@@ -2,16 +2,19 @@
 
 A record is its payload's length and crc32 (u32 each, little-endian), then the payload: a msgpack array of the record's
 kind and its content. Whoever reads stops at the first record that is not whole; the first one is the header.
+A block is one record that holds several of one kind, whole or not at all; a reader gives them one by one.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from zlib import crc32
+
+import msgspec
 
 from sos_actors.errors import JournalError
 
@@ -24,6 +27,7 @@ LARGEST = 1 << 28
 _PAIR = 0x92
 """An array of two, in msgpack."""
 _READ_AHEAD = 1 << 18
+_ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[int, list[bytes]])
 
 
 class RecordKind(IntEnum):
@@ -40,6 +44,8 @@ class RecordKind(IntEnum):
     """What became of sending it."""
     NOTE = 5
     """What else happened to the session: opened, started again, ended."""
+    BLOCK = 6
+    """Several records of one kind: an array of that kind and their payloads, as binaries."""
 
 
 class Record(NamedTuple):
@@ -47,7 +53,7 @@ class Record(NamedTuple):
 
     Attributes:
         payload: the content, one msgpack value.
-        offset: where the record begins in the file, bytes.
+        offset: where the record, or the block it is in, begins in the file, bytes.
     """
 
     kind: RecordKind
@@ -69,6 +75,15 @@ def framed(kind: RecordKind, payload: bytes) -> bytes:
     if len(body) > LARGEST:
         raise JournalError(f"A record of {len(body):,} bytes does not fit into the journal (at most {LARGEST:,}).")
     return FRAME.pack(len(body), crc32(body)) + body
+
+
+def framed_block(kind: RecordKind, payloads: Sequence[bytes]) -> bytes:
+    """Several records of one kind as they stand in the file.
+
+    Raises:
+        JournalError: together they are larger than a record may be.
+    """
+    return framed(RecordKind.BLOCK, _ENCODER.encode((int(kind), payloads)))
 
 
 def prefix() -> bytes:
@@ -133,12 +148,24 @@ class JournalReader:
             with self.path.open("rb", buffering=_READ_AHEAD) as file:
                 file.seek(self._begin)
                 while (record := self._next(file, self._end)) is not None:
-                    yield record
+                    if record.kind is RecordKind.BLOCK:
+                        yield from self._held(record)
+                    else:
+                        yield record
                 left = file.seek(0, 2) - self._end
         except OSError as error:
             raise JournalError(f"The journal {self.path} cannot be read: {error.strerror}.") from error
         if left:
             self._torn = f"{left:,} bytes after byte {self._end:,} are no whole record and were left out."
+
+    def _held(self, block: Record) -> Iterator[Record]:
+        try:
+            number, payloads = _DECODER.decode(block.payload)
+            kind = _KINDS[number]
+        except (msgspec.MsgspecError, KeyError) as error:
+            raise JournalError(f"The block at byte {block.offset:,} of {self.path} holds no records.") from error
+        for payload in payloads:
+            yield Record(kind, payload, block.offset)
 
     def _check_prefix(self, start: bytes) -> None:
         if len(start) < PREFIX.size or start[:4] != MAGIC:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -22,9 +22,11 @@ from sos_actors.runtime.slots import (
     SLOT_WORDS,
     TICK,
     TICK_AT,
+    TICK_SLOT,
     TIMES,
     TIMES_AT,
     TIMES_WORDS,
+    Aside,
     Batch,
     RingCounts,
 )
@@ -38,15 +40,6 @@ CLOSED = -1
 """What ``publish`` answers when the ring takes nothing more."""
 _TICK = object()
 """Stands in the list of objects for a tick, whose figures are in the slot."""
-
-
-class _Aside(NamedTuple):
-    """An event of the consumer's own that found no room: read right after sequence ``after``."""
-
-    after: int
-    event: object
-    received_ns: int
-    published_ns: int
 
 
 class RingBuffer:
@@ -83,7 +76,7 @@ class RingBuffer:
         self._reading = 0  # the consumer reads up to here: not to be overwritten
         self._gating = 0  # the consumer has read up to here: free
         self._waiting = 0
-        self._aside: deque[_Aside] = deque()
+        self._aside: deque[Aside] = deque()
         self._consumer = 0
         self._closed = False
         self._symbols: list[str] = []
@@ -95,14 +88,9 @@ class RingBuffer:
     def counts(self) -> RingCounts:
         """What went through so far."""
         return RingCounts(
-            self._cursor + self._overflowed,
-            self._ticks,
-            self._conflated,
-            self._waited,
-            self._overflowed,
-            self._refused,
-            self._most_behind,
-        )
+            self._cursor + self._overflowed, self._ticks, self._conflated, self._waited, self._overflowed,
+            self._refused, self._most_behind,
+        )  # fmt: skip
 
     @property
     def unread(self) -> int:
@@ -164,29 +152,20 @@ class RingBuffer:
             False when it was conflated; True also when the ring is closed, and the tick counted as refused.
         """
         with self._lock:
-            unread = self._latest[symbol]
-            if unread <= self._reading:
-                sequence = self._claim()
-                if sequence == CLOSED:
-                    return True
-                if not sequence:
-                    self._put_aside(Tick(UnixNanos(ts_event), self._symbols[symbol], price), received_ns)
-                    self._ticks += 1
-                    return True
-                unread = self._latest[symbol]  # another thread may have published one while this waited for room
-            if unread > self._reading:
-                QUOTE.pack_into(self._bytes, (unread & self._mask) * SLOT_BYTES + QUOTE_AT, ts_event, price)
-                self._conflated += 1
-                return False
-            at = sequence & self._mask
-            self._objects[at] = _TICK
-            beside = at * SLOT_BYTES + TICK_AT
-            TICK.pack_into(self._bytes, beside, symbol, ts_event, price, received_ns, monotonic_ns())
-            self._publish(at, sequence)
-            self._latest[symbol] = sequence
-            self._ticks += 1
-        self._signal()
-        return True
+            is_new = self._put_tick(symbol, ts_event, price, received_ns, monotonic_ns())
+        if is_new:
+            self._signal()
+        return is_new
+
+    def publish_ticks(self, ticks: Iterable[tuple[int, int, float]], received_ns: int = 0) -> None:
+        """What came together, as (symbol, ts_event, price) of ``publish_tick``; the consumer is woken once."""
+        now = monotonic_ns()
+        try:
+            with self._lock:
+                for symbol, ts_event, price in ticks:
+                    self._put_tick(symbol, ts_event, price, received_ns, now)
+        finally:
+            self._signal()
 
     def close(self) -> None:
         """Take nothing more and let go of every thread that waits for room; what is in the ring can still be read."""
@@ -251,6 +230,7 @@ class RingBuffer:
             if self.is_consumer():
                 return 0
             self._waiting += 1
+            self._signal()  # of what this thread published before and nobody was told of
             try:
                 while not self._closed and self._cursor - self._gating >= self.capacity:
                     self._room.wait()
@@ -261,12 +241,36 @@ class RingBuffer:
             return CLOSED
         return self._cursor + 1
 
+    def _put_tick(self, symbol: int, ts_event: int, price: float, received_ns: int, now: int) -> bool:
+        """Under the lock; returns what ``publish_tick`` does."""
+        unread = self._latest[symbol]
+        if unread <= self._reading:
+            sequence = self._claim()
+            if sequence == CLOSED:
+                return True
+            if not sequence:
+                self._put_aside(Tick(UnixNanos(ts_event), self._symbols[symbol], price), received_ns)
+                self._ticks += 1
+                return True
+            unread = self._latest[symbol]  # another thread may have published one while this waited for room
+        if unread > self._reading:
+            QUOTE.pack_into(self._bytes, (unread & self._mask) * SLOT_BYTES + QUOTE_AT, ts_event, price)
+            self._conflated += 1
+            return False
+        at = sequence & self._mask
+        self._objects[at] = _TICK
+        TICK.pack_into(self._bytes, at * SLOT_BYTES + TICK_AT, symbol, ts_event, price, received_ns, now)
+        self._publish(at, sequence)
+        self._latest[symbol] = sequence
+        self._ticks += 1
+        return True
+
     def _publish(self, at: int, sequence: int) -> None:
         self._sequences[at * SLOT_WORDS] = sequence
         self._cursor = sequence
 
     def _put_aside(self, event: object, received_ns: int) -> int:
-        self._aside.append(_Aside(self._cursor, event, received_ns, monotonic_ns()))
+        self._aside.append(Aside(self._cursor, event, received_ns, monotonic_ns()))
         self._overflowed += 1
         return self._cursor
 
@@ -279,10 +283,11 @@ class RingBuffer:
         else:
             events = self._objects[start:stop]
             self._objects[start:stop] = [None] * count
-        for number, event in enumerate(events):
-            if event is _TICK:
-                symbol, ts_event, price, _, _ = TICK.unpack_from(self._bytes, (start + number) * SLOT_BYTES + TICK_AT)
-                events[number] = Tick(ts_event, self._symbols[symbol], price)
+        if _TICK in events:
+            symbols, slots = self._symbols, TICK_SLOT.iter_unpack(self._bytes[start * SLOT_BYTES : stop * SLOT_BYTES])
+            for number, (symbol, ts_event, price) in enumerate(slots):
+                if events[number] is _TICK:
+                    events[number] = Tick(ts_event, symbols[symbol], price)
         batch = Batch(count, events, self._times[start:stop].copy())
         self._gating = last
         if self._waiting:  # a producer counts itself before it looks whether there is room
@@ -292,7 +297,7 @@ class RingBuffer:
 
     def _read_aside(self, most: int) -> Batch:
         """What was put aside at this point of the sequence."""
-        taken: list[_Aside] = []
+        taken: list[Aside] = []
         while self._aside and len(taken) < most and self._aside[0].after <= self._gating:
             taken.append(self._aside.popleft())
         times = np.array([(one.received_ns, one.published_ns, 0) for one in taken], np.int64)

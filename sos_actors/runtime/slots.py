@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,21 @@ SLOT = np.dtype(
 """One slot; ``sequence`` is written last and says which event the slot holds (0: none yet)."""
 SLOT_BYTES, SLOT_WORDS = SLOT.itemsize, SLOT.itemsize // 8
 TICK, TICK_AT = struct.Struct("=qqdqq"), 8
+TICK_SLOT = struct.Struct("=8xqqd32x")
 QUOTE, QUOTE_AT = struct.Struct("=qd"), 16
 TIMES, TIMES_AT = struct.Struct("=qq"), 32
 TIMES_WORDS = slice(4, 7)
-"""How the fields are written, and where in the slot: all but the sequence; ts_event and price; the two times. The word
-behind them is never written, and stands as 0 in the times of a batch."""
+"""How the fields are written, and where in the slot: all but the sequence; a whole slot as its tick is read; ts_event
+and price; the two times. The word behind them is never written, and stands as 0 in the times of a batch."""
+
+
+class Aside(NamedTuple):
+    """An event of the consumer's own that found no room: read right after sequence ``after``."""
+
+    after: int
+    event: object
+    received_ns: int
+    published_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +84,9 @@ class Batch:
         """int64 (n,), ``monotonic_ns`` of the publication; of a conflated tick, the first one's."""
         return self.times[:, 1]
 
-    def done(self, number: int, at_ns: int) -> None:
-        """An event has been done with at ``at_ns`` (``monotonic_ns``), before the rest of its batch."""
-        self.times[number, 2] = at_ns
+    def done(self, numbers: int | slice, at_ns: int) -> None:
+        """These events have been done with at ``at_ns`` (``monotonic_ns``), before the rest of the batch."""
+        self.times[numbers, 2] = at_ns
 
     def cause_ns(self, number: int) -> int:
         """When the cause of an event reached the process; where that is unknown, when it was published."""

@@ -222,8 +222,8 @@ class EventFdBell:
         self.hear = partial(os.eventfd_read, self._fd)
         self.ring = partial(os.eventfd_write, self._fd, 1)
 
-    def __del__(self) -> None:
-        os.close(self._fd)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at the very end ``os`` is gone already
+        close(self._fd)
 
 
 class LockBell:

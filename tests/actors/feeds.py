@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -97,9 +97,9 @@ class Sink:
         self.bars.append(event)
         self.received.append(received_ns)
 
-    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:
-        self.ticks.append((symbol, ts_event, price))
-        self.received.append(received_ns)
+    def publish_ticks(self, told: Sequence[tuple[str, int, float]], received_ns: int = 0) -> None:
+        self.ticks += told
+        self.received += [received_ns] * len(told)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sos_actors.runtime.actor import Actor
@@ -22,8 +22,8 @@ class Sink:
     def publish(self, event: object, received_ns: int = 0) -> None:  # noqa: ARG002
         self.events.append(event)
 
-    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:  # noqa: ARG002
-        self.events.append((symbol, ts_event, price))
+    def publish_ticks(self, told: Sequence[tuple[str, int, float]], received_ns: int = 0) -> None:  # noqa: ARG002
+        self.events += told
 
 
 class Stage:

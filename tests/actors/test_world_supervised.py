@@ -57,8 +57,8 @@ class Sink:
             raise RuntimeError("the sink is broken")
         self.events.append(event)
 
-    def tick(self, symbol: str, ts_event: int, price: float, received_ns: int = 0) -> None:
-        raise AssertionError((symbol, ts_event, price, received_ns))
+    def publish_ticks(self, told: Sequence[tuple[str, int, float]], received_ns: int = 0) -> None:
+        raise AssertionError((told, received_ns))
 
 
 class Recorder:

@@ -215,6 +215,40 @@ def test_what_has_no_sound_header_is_refused_by_name(tmp_path: Path, data: bytes
     assert path.read_bytes() == data
 
 
+def test_several_records_that_were_appended_together_are_read_one_by_one(tmp_path: Path) -> None:
+    path, records = tmp_path / "day.sosj", appended(9)
+    with JournalWriter.create(path, HEADER) as writer:
+        writer.append(*records[0])
+        writer.append_all(RecordKind.EVENT, [payload for _, payload in records[1:8]])
+        writer.append_all(*(records[8][0], [records[8][1]]))
+    reader = JournalReader(path)
+    assert contents(reader) == records
+    offsets = [record.offset for record in reader.records() if b"opened_by" not in record.payload]
+    assert len(set(offsets)) == 3
+    assert reader.end == reader.size
+
+
+def test_of_several_that_were_cut_off_together_none_is_read(tmp_path: Path) -> None:
+    path, records = tmp_path / "day.sosj", appended(6)
+    with JournalWriter.create(path, HEADER) as writer:
+        writer.append_all(RecordKind.EVENT, [payload for _, payload in records[:3]])
+        writer.flush()
+        whole = path.stat().st_size
+        writer.append_all(RecordKind.EVENT, [payload for _, payload in records[3:]])
+    path.write_bytes(path.read_bytes()[:-1])
+    reader = JournalReader(path)
+    assert contents(reader) == records[:3]
+    assert reader.end == whole
+    assert reader.torn
+
+
+@pytest.mark.parametrize("content", [[1], [99, [b"a"]], [1, ["text"]], "text"])
+def test_several_records_of_another_version_are_told(tmp_path: Path, content: object) -> None:
+    write(tmp_path / "day.sosj", [*appended(1), (RecordKind.BLOCK, packed(content))])
+    with pytest.raises(JournalError, match="block at byte"):
+        list(JournalReader(tmp_path / "day.sosj").records())
+
+
 def test_a_journal_that_is_not_there_is_told(tmp_path: Path) -> None:
     for opens in (JournalReader, JournalWriter.append_to):
         with pytest.raises(JournalError, match="No such file"):

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 import threading
 from collections.abc import Iterator
+from operator import itemgetter
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from sos_actors.messages.market import Tick
 from sos_actors.runtime.ring import RingBuffer
 from sos_actors.runtime.waiting import WaitStrategy, make_wait
+from sos_actors.types import UnixNanos
 
 PATIENCE_S = 30.0
 WAITS = {name: make_wait(name) for name in ("block", "yield", "spin")}
@@ -26,18 +29,23 @@ def _threads_change_often() -> Iterator[None]:
 
 
 class Producer(threading.Thread):
-    """Publishes pairs as they are, but as ticks those whose first figure is negative."""
+    """Publishes pairs as they are, but as ticks those whose first figure is negative; several in a row together."""
 
     def __init__(self, ring: RingBuffer, work: list[tuple[int, int]]) -> None:
         super().__init__(daemon=True)
         self.ring, self.work, self.over = ring, work, threading.Event()
 
     def run(self) -> None:
-        for source, number in self.work:
-            if source < 0:
-                self.ring.publish_tick(self.ring.symbol_id(f"S{-source}"), number, float(number))
+        for source, run in itertools.groupby(self.work, itemgetter(0)):
+            if source >= 0:
+                for event in run:
+                    self.ring.publish(event)
+                continue
+            ticks = [(self.ring.symbol_id(f"S{-source}"), number, float(number)) for _, number in run]
+            if len(ticks) > 1:
+                self.ring.publish_ticks(ticks)
             else:
-                self.ring.publish((source, number))
+                self.ring.publish_tick(*ticks[0])
         self.over.set()
         self.ring.wake()
 
@@ -105,6 +113,27 @@ def test_ticks_conflate_within_their_symbol_only_and_the_last_price_arrives(
     assert all(one.price == one.ts_event for one in ticks), "figures of two ticks were mixed"
     assert ring.counts.ticks == len(ticks)
     assert ring.counts.ticks + ring.counts.conflated == sum(kind < 0 for work in works for kind in work)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([2, 8]), st.sampled_from(sorted(WAITS)), st.integers(1, 30))
+def test_more_ticks_at_once_than_there_is_room_for_wait_for_a_consumer_that_was_woken(
+    slots: int, wait: str, symbols: int
+) -> None:
+    ring = RingBuffer(slots, WAITS[wait])
+    together = [(ring.symbol_id(f"S{k}"), k, float(k)) for k in range(symbols)]
+    thread = threading.Thread(target=ring.publish_ticks, args=(together,), daemon=True)
+    ring.attach()
+    got: list[object] = []
+    thread.start()
+    while len(got) < symbols:
+        batch = ring.drain()
+        if batch is None:
+            ring.wait()
+        else:
+            got += batch.events
+    thread.join(PATIENCE_S)
+    assert got == [Tick(UnixNanos(k), f"S{k}", float(k)) for k in range(symbols)]
 
 
 @settings(max_examples=60, deadline=None)
