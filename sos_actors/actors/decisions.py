@@ -17,7 +17,7 @@ from sos_actors.engine.positions import Decision
 from sos_actors.engine.recording import encode_decision, encode_document, encode_event
 from sos_actors.engine.watching import Warmth
 from sos_actors.errors import JournalError
-from sos_actors.messages.market import BarClosed
+from sos_actors.messages.market import BarClosed, Ticks
 from sos_actors.messages.trading import OrderStatus, OrderUpdated, Purpose, SubmitOrder
 from sos_actors.runtime.clock import monotonic_ns
 from sos_actors.runtime.dispatcher import Batch
@@ -130,7 +130,7 @@ class DecisionDesk:
             else:  # whatever else is published is an event of the engine's
                 failure = self._decide(event, batch, number) or failure  # type: ignore[arg-type]
         if run:
-            failure = self._decide_bars(run, batch, batch.n - len(run)) or failure
+            failure = self._decide_bars(run, batch, len(batch.events) - len(run)) or failure
         self._append_taken()
         if monotonic_ns() - self._flushed_ns > _FLUSH_AT_LAST_NS:
             self._flush()
@@ -177,17 +177,20 @@ class DecisionDesk:
 
     def _decide(self, event: Event, batch: Batch | None = None, number: int = 0) -> Exception | None:
         """Decide one event, of which is done what is to be done before the next one of its batch is looked at."""
+        events: Sequence[Event] = (event,)
         try:
-            decided = self.engine.step(event)
+            answers = [self.engine.step(event)]
         except Exception as error:  # a poison event must not end the day
             _log.exception("The engine failed on an event; it is made anew from the journal.")
-            decided = self._step_without_poison([event], error)[0]
-        self._take(encode_event(event))
+            events = event.each() if isinstance(event, Ticks) else events
+            answers = self._step_without_poison(events, error)
         failure = None
-        if decided:
-            self._append_decided(decided)
-            cause = batch.cause_ns(number) if batch is not None else monotonic_ns()
-            failure = self._act([(decision, cause) for decision in decided])
+        for one, decided in zip(events, answers, strict=True):
+            self._take(encode_event(one))
+            if decided:
+                self._append_decided(decided)
+                cause = batch.cause_ns(number) if batch is not None else monotonic_ns()
+                failure = self._act([(decision, cause) for decision in decided]) or failure
         if batch is not None:
             batch.done(number, monotonic_ns())
         return failure
@@ -201,7 +204,7 @@ class DecisionDesk:
                 self._append_decided(decided)
                 decisions += [(decision, batch.cause_ns(number)) for decision in decided]
         failure = self._act(decisions) if decisions else None
-        batch.done(slice(first, first + len(bars)), monotonic_ns())
+        batch.done(first, monotonic_ns(), len(bars))
         return failure
 
     def _act(self, decisions: list[tuple[Decision, int]]) -> Exception | None:

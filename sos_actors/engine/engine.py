@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sos_actors.engine import codes
+from sos_actors.engine.accounts import new_account, with_room
 from sos_actors.engine.event_board import EventBoard
 from sos_actors.engine.events import EngineRules as EngineRules
 from sos_actors.engine.events import Event as Event
@@ -23,12 +24,8 @@ from sos_actors.engine.picking import ContractPicker
 from sos_actors.engine.plan import FollowedSymbol, Plan
 from sos_actors.engine.positions import Decision, PositionKeeper
 from sos_actors.engine.records import (
-    BOOK,
-    POSITION,
     REASON_TEXT,
     SESSION,
-    SIGNAL,
-    TRADE,
     InstrumentKind,
     Outcome,
     Reason,
@@ -44,6 +41,7 @@ from sos_actors.messages.market import (
     ScreenerAlert,
     Sentiment,
     Tick,
+    Ticks,
     TimerFired,
 )
 from sos_actors.messages.signals import EntryRefused, SignalFormed
@@ -55,8 +53,6 @@ from sos_actors.messages.trading import (
     PositionCorrected,
 )
 from sos_actors.types import Regime, Side, UnixNanos
-
-_ROOM = 256
 
 
 class Engine:
@@ -75,11 +71,7 @@ class Engine:
         self._days: list[date] = []
         self.followers = Followers(plan, rules.calendar, rules.stale_ns, rules.market_symbol, rules.most_followed)
         self._n_signals = 0
-        self._account = Account(
-            np.zeros(1, BOOK), np.zeros(int(plan.limits["max_open"][0]), POSITION), np.zeros(_ROOM, SIGNAL),
-            np.zeros(_ROOM, TRADE),
-        )  # fmt: skip
-        self._account.book["session"], self._account.book["next_id"] = -1, 1
+        self._account = new_account(int(plan.limits["max_open"][0]))
         empty = np.empty(0, np.int64)
         numbers = np.array([self._instrument(number) for number in range(len(plan.symbols))], np.int64)
         self.grounds = Grounds(plan.limits, np.zeros(0, SESSION), plan.veto, numbers, empty, empty)
@@ -87,7 +79,8 @@ class Engine:
         self._picker = ContractPicker(plan, self.holdings, self._board, rules.contracts, with_bars=False)
         self._handlers: Mapping[type, Callable[..., list[Decision]]] = {
             BarClosed: self._on_bar, Sentiment: self._on_fact, ScreenerAlert: self._on_fact,
-            Tick: self._on_tick, PriceSpan: self._on_span, OrderUpdated: self._on_order, TimerFired: self._on_timer,
+            Tick: self._on_tick, Ticks: self._on_ticks, PriceSpan: self._on_span, OrderUpdated: self._on_order,
+            TimerFired: self._on_timer,
             EntriesStopped: self._on_stop, QuarantineChanged: self._on_fact,
             EntriesWithdrawn: self._on_withdrawal, FlattenRequested: self._on_flatten,
             PositionCorrected: self._on_correction, SymbolFollowed: self.follow, SymbolDropped: self._on_dropped,
@@ -218,6 +211,11 @@ class Engine:
             return []
         return self._on_span(PriceSpan(tick.ts_event, tick.symbol, tick.price, tick.price, tick.price, tick.price))
 
+    def _on_ticks(self, ticks: Ticks) -> list[Decision]:
+        if self._keeper.open_names(self._account).isdisjoint(ticks.symbols):  # nearly always
+            return []
+        return [decision for tick in ticks.each() for decision in self._on_tick(tick)]
+
     def _on_span(self, span: PriceSpan) -> list[Decision]:
         return self._keeper.on_prices(self._account, span)
 
@@ -256,14 +254,7 @@ class Engine:
         return self._keeper.correct(self._account, event)
 
     def _make_room(self) -> None:
-        account = self._account
-        if len(account.signals) - self._n_signals < _ROOM // 2:
-            more = np.zeros(len(account.signals), SIGNAL)
-            account = account._replace(signals=np.concatenate([account.signals, more]))
-        if len(account.trades) - int(account.book["n_trades"][0]) < _ROOM // 2:
-            more = np.zeros(len(account.trades), TRADE)
-            account = account._replace(trades=np.concatenate([account.trades, more]))
-        self._account = account
+        self._account = with_room(self._account, self._n_signals)
 
     def _consider(self, signals: NDArray[np.void]) -> list[Decision]:
         decisions: list[Decision] = []

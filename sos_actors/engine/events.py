@@ -18,6 +18,7 @@ from sos_actors.messages.market import (
     ScreenerAlert,
     Sentiment,
     Tick,
+    Ticks,
     TimerFired,
 )
 from sos_actors.messages.trading import (
@@ -29,7 +30,7 @@ from sos_actors.messages.trading import (
 )
 
 Event = (
-    BarClosed | Sentiment | ScreenerAlert | QuarantineChanged | Tick | PriceSpan | OrderUpdated | TimerFired
+    BarClosed | Sentiment | ScreenerAlert | QuarantineChanged | Tick | Ticks | PriceSpan | OrderUpdated | TimerFired
     | EntriesStopped | EntriesWithdrawn | FlattenRequested | PositionCorrected | SymbolFollowed | SymbolDropped
 )  # fmt: skip
 

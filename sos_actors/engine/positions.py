@@ -54,13 +54,17 @@ class PositionKeeper:
         side, quantity = Side(int(position["side"])), int(position["quantity"])
         return [self._order(position, int(position["sent_ts"]), side, quantity, reference_price, "signal")]
 
-    def is_open(self, account: Account, name: str) -> bool:
-        """Whether a price of the instrument concerns anything that is held."""
+    def open_names(self, account: Account) -> set[str]:
+        """The instruments that are held: only their prices concern anything."""
         states = account.positions["state"].tolist()
         if codes.OPEN not in states and codes.EXIT_SENT not in states:
-            return False
+            return set()
         names, numbers = self._holdings.names, account.positions["instrument"].tolist()
-        return any(state in _HELD and names[number] == name for state, number in zip(states, numbers, strict=True))
+        return {names[number] for state, number in zip(states, numbers, strict=True) if state in _HELD}
+
+    def is_open(self, account: Account, name: str) -> bool:
+        """Whether a price of the instrument concerns anything that is held."""
+        return name in self.open_names(account)
 
     def on_prices(self, account: Account, span: PriceSpan) -> list[Decision]:
         """Stops and targets of what is held in ``span.symbol``; an exit that failed before is sent again."""

@@ -23,6 +23,7 @@ from sos_actors.messages.market import (
     ScreenerAlert,
     Sentiment,
     Tick,
+    Ticks,
     TimerFired,
 )
 from sos_actors.messages.signals import EntryRefused, SignalFormed
@@ -53,6 +54,7 @@ EVENTS: Mapping[int, type[Any]] = {
     12: PositionCorrected,
     13: SymbolFollowed,
     14: SymbolDropped,
+    15: Ticks,
 }
 """Numbers of events; part of the journal, never renumber."""
 DECISIONS: Mapping[int, type[Any]] = {

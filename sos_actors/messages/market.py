@@ -76,6 +76,26 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticks:
+    """Ticks that the engine is told of together, oldest first, a column each; they count as told one by one.
+
+    Attributes:
+        ts_event: of the last one.
+        times: of each, UnixNanos.
+    """
+
+    ts_event: UnixNanos
+    symbols: tuple[str, ...]
+    times: tuple[int, ...]
+    prices: tuple[float, ...]
+
+    def each(self) -> list[Tick]:
+        """They one by one."""
+        columns = zip(self.times, self.symbols, self.prices, strict=True)
+        return [Tick(UnixNanos(ts), symbol, price) for ts, symbol, price in columns]
+
+
+@dataclass(frozen=True, slots=True)
 class Sentiment:
     """The mood of one underlying, known at ``ts_event``. None means unknown, never a default.
 

@@ -22,13 +22,13 @@ from sos_actors.runtime.slots import (
     SLOT_WORDS,
     TICK,
     TICK_AT,
-    TICK_SLOT,
     TIMES,
     TIMES_AT,
     TIMES_WORDS,
     Aside,
     Batch,
     RingCounts,
+    with_ticks,
 )
 from sos_actors.runtime.waiting import BlockWait, WaitStrategy
 from sos_actors.types import UnixNanos
@@ -278,17 +278,12 @@ class RingBuffer:
         """Copy slots ``first`` to ``last``, which lie side by side, and free them."""
         start, count = first & self._mask, last - first + 1
         stop = start + count
-        if count == 1:
-            events, self._objects[start] = [self._objects[start]], None
-        else:
-            events = self._objects[start:stop]
-            self._objects[start:stop] = [None] * count
-        if _TICK in events:
-            symbols, slots = self._symbols, TICK_SLOT.iter_unpack(self._bytes[start * SLOT_BYTES : stop * SLOT_BYTES])
-            for number, (symbol, ts_event, price) in enumerate(slots):
-                if events[number] is _TICK:
-                    events[number] = Tick(ts_event, symbols[symbol], price)
+        events = self._objects[start:stop]
+        self._objects[start:stop] = [None] * count
         batch = Batch(count, events, self._times[start:stop].copy())
+        if _TICK in events:
+            slots = self._bytes[start * SLOT_BYTES : stop * SLOT_BYTES]
+            batch.events, batch.starts = with_ticks(events, _TICK, slots, self._symbols)
         self._gating = last
         if self._waiting:  # a producer counts itself before it looks whether there is room
             with self._lock:

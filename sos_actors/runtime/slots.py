@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sos_actors.messages.market import Tick, Ticks
+from sos_actors.types import UnixNanos
 
 SLOT = np.dtype(
     {
@@ -64,15 +68,17 @@ class Batch:
     """What the consumer reads at once, oldest first. Not frozen only because that would double its cost.
 
     Attributes:
-        n: how many.
-        events: the objects; a tick is a ``Tick``.
+        n: how many slots.
+        events: the objects; a tick is a ``Tick``, several that follow one another are one ``Ticks``.
         times: int64 (n, 3), contiguous: the two below, and when the event was done with, for a consumer that says so
             (``done``); 0 means with the batch.
+        starts: which slot each event begins at; empty where every event has one slot.
     """
 
     n: int
     events: list[object]
     times: NDArray[np.int64]
+    starts: Sequence[int] = ()
 
     @property
     def received_ns(self) -> NDArray[np.int64]:
@@ -84,10 +90,46 @@ class Batch:
         """int64 (n,), ``monotonic_ns`` of the publication; of a conflated tick, the first one's."""
         return self.times[:, 1]
 
-    def done(self, numbers: int | slice, at_ns: int) -> None:
-        """These events have been done with at ``at_ns`` (``monotonic_ns``), before the rest of the batch."""
-        self.times[numbers, 2] = at_ns
+    def done(self, number: int, at_ns: int, count: int = 1) -> None:
+        """So many events from one on have been done with at ``at_ns`` (``monotonic_ns``), before the rest."""
+        end = number + count
+        if self.starts:
+            number, end = self.starts[number], self.starts[end] if end < len(self.starts) else self.n
+        self.times[number:end, 2] = at_ns
 
     def cause_ns(self, number: int) -> int:
         """When the cause of an event reached the process; where that is unknown, when it was published."""
-        return int(self.times.item(number, 0)) or int(self.times.item(number, 1))
+        row = self.starts[number] if self.starts else number
+        return int(self.times.item(row, 0)) or int(self.times.item(row, 1))
+
+
+def with_ticks(
+    events: Sequence[object], mark: object, slots: memoryview, symbols: Sequence[str]
+) -> tuple[list[object], list[int]]:
+    """A batch's events with its ticks among them, those that follow one another as one; and where each one begins.
+
+    Args:
+        events: of each slot; ``mark`` where it holds a tick.
+        mark: stands for a tick.
+        slots: their memory.
+        symbols: names by number.
+    """
+    figures: list[tuple[int, int, float]] = list(TICK_SLOT.iter_unpack(slots))
+    found: list[object] = []
+    starts: list[int] = []
+    at = 0
+    while at < len(events):
+        begin = at
+        while at < len(events) and events[at] is mark:
+            at += 1
+        starts.append(begin)
+        if at - begin > 1:
+            numbers, times, prices = zip(*figures[begin:at], strict=True)
+            found.append(Ticks(times[-1], tuple([symbols[number] for number in numbers]), times, prices))
+        elif at > begin:
+            number, ts_event, price = figures[begin]
+            found.append(Tick(UnixNanos(ts_event), symbols[number], price))
+        else:
+            found.append(events[at])
+            at += 1
+    return found, starts

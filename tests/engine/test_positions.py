@@ -8,7 +8,7 @@ from sos_actors.config import Fills, Risk, Sizing
 from sos_actors.engine.engine import Engine
 from sos_actors.engine.positions import Decision, order_of
 from sos_actors.engine.records import ExitReason, Outcome, PositionState, Reason
-from sos_actors.messages.market import BarClosed, PriceSpan, Tick, TimerFired
+from sos_actors.messages.market import BarClosed, PriceSpan, Tick, Ticks, TimerFired
 from sos_actors.messages.signals import EntryRefused, SignalFormed
 from sos_actors.messages.trading import (
     CancelOrder,
@@ -69,6 +69,26 @@ def entered() -> Told:
     assert isinstance(formed, SignalFormed)
     assert order == SubmitOrder(at(1), ENTRY, 1, NAME, Side.BUY, 100, Purpose.ENTRY, 100.0, "signal")
     return told
+
+
+@pytest.mark.parametrize(
+    ("prices", "reasons"), [((100.5, 101.0), []), ((101.0, 97.5, 103.0), ["stop"]), ((103.0, 97.5), ["target"])]
+)
+def test_ticks_that_come_together_count_as_told_one_by_one(
+    entered: Told, prices: tuple[float, ...], reasons: list[str]
+) -> None:
+    entered.fill(ENTRY, 100, 100.0)
+    other, symbols = "NSE|EQ|TCS", [NAME, "NSE|EQ|TCS"] * len(prices)
+    each = [price for one in prices for price in (one, 50.0)]
+    assert set(symbols) == {NAME, other}
+    ticks = Ticks(at(2), tuple(symbols), tuple(int(at(2)) + k for k in range(len(each))), tuple(each))
+    alone = Told()
+    alone.bar()
+    alone.fill(ENTRY, 100, 100.0)
+    one_by_one = [decision for tick in ticks.each() for decision in alone.engine.step(tick)]
+    assert entered.engine.step(ticks) == one_by_one
+    assert [one.reason for one in one_by_one if isinstance(one, SubmitOrder)] == reasons
+    assert entered.engine.account.positions.tobytes() == alone.engine.account.positions.tobytes()
 
 
 def kinds(decisions: list[Decision]) -> list[str]:

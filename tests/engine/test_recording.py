@@ -35,8 +35,8 @@ from tests.engine.markets import FIRST, NIFTY, STOCKS, walk
 PINNED = {
     1: "BarClosed", 2: "Sentiment", 3: "ScreenerAlert", 4: "QuarantineChanged", 5: "Tick", 6: "PriceSpan",
     7: "OrderUpdated", 8: "TimerFired", 9: "EntriesStopped", 10: "EntriesWithdrawn", 11: "FlattenRequested",
-    12: "PositionCorrected", 13: "SymbolFollowed", 14: "SymbolDropped", 64: "SignalFormed", 65: "EntryRefused",
-    66: "SubmitOrder", 67: "CancelOrder", 68: "PositionOpened", 69: "PositionClosed",
+    12: "PositionCorrected", 13: "SymbolFollowed", 14: "SymbolDropped", 15: "Ticks", 64: "SignalFormed",
+    65: "EntryRefused", 66: "SubmitOrder", 67: "CancelOrder", 68: "PositionOpened", 69: "PositionClosed",
 }  # fmt: skip
 T = UnixNanos(1_768_200_000_123_456_789)
 FLOATS = st.one_of(
@@ -51,6 +51,8 @@ def of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.one_of(st.none(), *(of(part) for part in get_args(annotation) if part is not type(None)))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return st.sampled_from(annotation)
+    if get_origin(annotation) is tuple:
+        return st.lists(of(get_args(annotation)[0]), max_size=4).map(tuple)
     plain: dict[Any, st.SearchStrategy[Any]] = {
         int: st.integers(-(2**63), 2**63 - 1), float: FLOATS, str: st.text(max_size=12), bool: st.booleans(),
     }  # fmt: skip

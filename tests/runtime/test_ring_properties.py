@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sos_actors.messages.market import Tick
-from sos_actors.runtime.ring import RingBuffer
+from sos_actors.messages.market import Tick, Ticks
+from sos_actors.runtime.ring import Batch, RingBuffer
 from sos_actors.runtime.waiting import WaitStrategy, make_wait
 from sos_actors.types import UnixNanos
 
@@ -50,6 +50,16 @@ class Producer(threading.Thread):
         self.ring.wake()
 
 
+def one_by_one(batch: Batch) -> list[object]:
+    """The events, with every tick on its own; each of them begins where the batch says."""
+    found: list[object] = []
+    for number, event in enumerate(batch.events):
+        assert len(found) == (batch.starts[number] if batch.starts else number)
+        found += event.each() if isinstance(event, Ticks) else [event]
+    assert len(found) == batch.n == len(batch.times)
+    return found
+
+
 def consume(ring: RingBuffer, producers: list[Producer], sizes: random.Random) -> list[object]:
     """Everything the threads publish, read in batches of random size."""
     got: list[object] = []
@@ -60,7 +70,7 @@ def consume(ring: RingBuffer, producers: list[Producer], sizes: random.Random) -
         over = all(thread.over.is_set() for thread in producers)
         batch = ring.drain(sizes.randint(1, 9))
         if batch is not None:
-            got += batch.events
+            got += one_by_one(batch)
         elif over:
             return got
         else:
@@ -131,7 +141,7 @@ def test_more_ticks_at_once_than_there_is_room_for_wait_for_a_consumer_that_was_
         if batch is None:
             ring.wait()
         else:
-            got += batch.events
+            got += one_by_one(batch)
     thread.join(PATIENCE_S)
     assert got == [Tick(UnixNanos(k), f"S{k}", float(k)) for k in range(symbols)]
 
