@@ -96,12 +96,12 @@ class Trading:
     ending: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        machine, day = self.machine, self.journal
+        machine, day, run = self.machine, self.journal, self.config.runtime
         hearers = Hearers(self._decided, self._journal_failed, self._failed, machine.sink.publish, self._followed)
         self.desk = DecisionDesk(day.engine, day.writer, hearers, day.rebuild, day.n_events, day.skipped)
         self.dispatcher = Dispatcher(
             machine.ring, machine.measured(self.desk), on_failure=self._batch_failed, latency=machine.latency,
-            on_idle=self.desk.on_idle, cpu=self.config.runtime.dispatcher_cpu,
+            on_idle=self.desk.on_idle, cpu=run.dispatcher_cpu, realtime=run.realtime and run.wait == "block",
         )  # fmt: skip
         self.lanes = OrderLanes(self.broker, day, self._to_orders, machine.clock, machine.order_times)
         self.warming = {one.symbol for one in self.instruments.indices}

@@ -29,6 +29,7 @@ class Runtime(Section):
     ring_slots: int = setting(1024, at_least=64, at_most=1_048_576)
     wait: str = setting("block", one_of=WAITS)
     dispatcher_cpu: int = setting(-1, at_least=-2, at_most=1023)
+    realtime: bool = setting(True)
     all_ticks: bool = setting(False)
     ask_timeout_s: float = setting(2.0, at_least=0.05, at_most=60)
     ping_every_s: float = setting(5.0, at_least=0.1, at_most=600)

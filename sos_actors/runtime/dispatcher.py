@@ -15,7 +15,7 @@ from sos_actors.runtime.clock import monotonic_ns
 from sos_actors.runtime.latency import Stage, StageLatency, StallMeter
 from sos_actors.runtime.ring import MOST_AT_ONCE, Batch, RingBuffer
 
-__all__ = ["LAST_CPU", "NO_CPU", "Batch", "Dispatcher", "pin_this_thread"]
+__all__ = ["LAST_CPU", "NO_CPU", "Batch", "Dispatcher", "hurry_this_thread", "pin_this_thread"]
 
 LAST_CPU, NO_CPU = -1, -2
 logger = logging.getLogger(__name__)
@@ -48,6 +48,22 @@ def pin_this_thread(cpu: int) -> int | None:
     return chosen
 
 
+def hurry_this_thread() -> bool:
+    """Have the calling thread run before all ordinary ones, where the system allows it; whether it does.
+
+    For a thread that mostly sleeps. Threads and processes it starts are ordinary ones.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        logger.info("This system has no real-time threads; the dispatcher is an ordinary one.")
+        return False
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError as error:
+        logger.info("The dispatcher is an ordinary thread: %s. 'ulimit -r 1' would allow it more.", error.strerror)
+        return False
+    return True
+
+
 class Dispatcher:
     """Drains a ring on one daemon thread.
 
@@ -57,6 +73,7 @@ class Dispatcher:
         ring: read by this thread only.
         on_batch: serves a batch; called on the dispatcher's thread.
         cpu: core of the thread; -1 the last one, -2 none (see ``pin_this_thread``).
+        realtime: let it run before ordinary threads (see ``hurry_this_thread``); not for one that never sleeps.
         on_failure: told what ``on_batch`` raised, on the dispatcher's thread.
         on_idle: called there whenever the ring is empty, before the next wait; what can wait until nobody does.
         latency: takes the stage *decided*: from publication to the end of ``on_batch``, or to the moment at which the
@@ -75,6 +92,7 @@ class Dispatcher:
         latency: StageLatency,
         on_idle: Callable[[], None] = lambda: None,
         cpu: int = NO_CPU,
+        realtime: bool = False,
         stalls: StallMeter | None = None,
         name: str = "dispatcher",
         most: int = MOST_AT_ONCE,
@@ -82,12 +100,13 @@ class Dispatcher:
         self._ring, self._on_batch, self._on_failure, self._on_idle = ring, on_batch, on_failure, on_idle
         self._decided = latency.recorder(Stage.DECIDED)
         self.stalls = stalls if stalls is not None else StallMeter()
-        self._cpu, self._most = cpu, most
+        self._cpu, self._realtime, self._most = cpu, realtime, most
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.failures = 0
         self.batches = 0
         self.pinned_to: int | None = None
+        self.is_realtime = False
 
     @property
     def is_alive(self) -> bool:
@@ -127,6 +146,7 @@ class Dispatcher:
         ring = self._ring
         ring.attach()
         self.pinned_to = pin_this_thread(self._cpu)
+        self.is_realtime = self._realtime and hurry_this_thread()
         while not self._stopping:
             batch = ring.drain(self._most)
             if batch is None:

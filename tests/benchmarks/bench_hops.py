@@ -25,7 +25,7 @@ from numba import types  # type: ignore[import-untyped, unused-ignore]
 from numpy.typing import NDArray
 
 from sos_actors.compiled import compiled
-from sos_actors.runtime.dispatcher import LAST_CPU, NO_CPU, Dispatcher, pin_this_thread
+from sos_actors.runtime.dispatcher import LAST_CPU, NO_CPU, Dispatcher, hurry_this_thread, pin_this_thread
 from sos_actors.runtime.latency import StageLatency
 from sos_actors.runtime.ring import Batch, RingBuffer
 from sos_actors.runtime.waiting import LONGEST_WAIT_NS, make_wait, spin_until, yield_until
@@ -66,13 +66,16 @@ def paced(count: int, send: Callable[[], object], period_ns: int = PERIOD_NS) ->
 
 
 def hop(
-    count: int, cpu: int, receive: Callable[[], bool], send: Callable[[], object], period_ns: int = PERIOD_NS
-) -> Delays:
+    count: int, cpu: int, receive: Callable[[], bool], send: Callable[[], object], period_ns: int = PERIOD_NS,
+    realtime: bool = False,
+) -> Delays:  # fmt: skip
     """A consumer that does nothing but ``receive`` and look at the clock."""
     sent, arrived = list[int](), list[int]()
 
     def consume() -> None:
         pin_this_thread(cpu)
+        if realtime:
+            hurry_this_thread()
         while len(arrived) < count:
             if receive():
                 arrived.append(perf_counter_ns())
@@ -88,11 +91,13 @@ def hop(
     return np.subtract(arrived, sent)
 
 
-def eventfd(count: int, cpu: int, period_ns: int = PERIOD_NS) -> Delays:
+def eventfd(count: int, cpu: int, period_ns: int = PERIOD_NS, realtime: bool = False) -> Delays:
     """An eventfd in semaphore mode."""
     fd = os.eventfd(0, os.EFD_SEMAPHORE)
     try:
-        return hop(count, cpu, lambda: bool(os.eventfd_read(fd)), lambda: os.eventfd_write(fd, 1), period_ns)
+        return hop(
+            count, cpu, lambda: bool(os.eventfd_read(fd)), lambda: os.eventfd_write(fd, 1), period_ns, realtime
+        )  # fmt: skip
     finally:
         os.close(fd)
 

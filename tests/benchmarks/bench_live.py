@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ class BareHops(threading.Thread):
 
     def __init__(self, wait: str) -> None:
         super().__init__(name="bare-hops", daemon=True)
-        self._hop = BARE[LIKE[f"ring, {wait}"]]
+        hop = BARE[LIKE[f"ring, {wait}"]]
+        self._hop = partial(hop, realtime=True) if wait == "block" else hop  # as the dispatcher is
         # two that spin on one core would measure the scheduler
         self._cpu = LAST_CPU if wait == "block" else NO_CPU
         self._delays: list[NDArray[np.int64]] = []

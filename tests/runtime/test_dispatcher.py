@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sos_actors.runtime.dispatcher import LAST_CPU, Dispatcher, pin_this_thread
+from sos_actors.runtime.dispatcher import LAST_CPU, Dispatcher, hurry_this_thread, pin_this_thread
 from sos_actors.runtime.latency import Stage, StageLatency, StallMeter
 from sos_actors.runtime.ring import CLOSED, Batch, RingBuffer
 from sos_actors.runtime.waiting import make_wait
@@ -192,6 +192,43 @@ def test_every_event_is_timed_from_its_publication(ring: RingBuffer, desk: Desk,
     assert figures.max_us > 2_000
     assert max(stall.worst_us for stall in stalls.minutes()) > 2_000
     assert sum(stall.batches for stall in stalls.minutes()) == served.batches
+
+
+@on_linux
+@pytest.mark.parametrize("ring", ["block"], indirect=True)
+def test_only_the_dispatchers_thread_runs_before_others(ring: RingBuffer, desk: Desk, make: Make) -> None:
+    before = os.sched_getscheduler(0)
+    allowed: list[bool] = []
+    thread = threading.Thread(target=lambda: allowed.append(hurry_this_thread()))
+    thread.start()
+    thread.join(PATIENCE_S)
+    served = make(realtime=True)
+    ring.publish("event")
+    desk.wait_for(1)
+    assert [served.is_realtime] == allowed
+    assert os.sched_getscheduler(0) == before
+
+
+def test_a_system_without_real_time_threads_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(os, "sched_setscheduler", raising=False)
+    with caplog.at_level(logging.INFO):
+        assert hurry_this_thread() is False
+    assert "no real-time threads" in caplog.text
+
+
+@on_linux
+def test_a_thread_that_may_not_hurry_is_told_what_would_allow_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refused)
+    with caplog.at_level(logging.INFO):
+        assert hurry_this_thread() is False
+    assert "ulimit -r" in caplog.text
 
 
 @on_linux

@@ -49,8 +49,8 @@ def config_of(folder: Path, addresses: Mapping[str, str], **sections: Mapping[st
             "min_atr_percent": 0.0,
         },
         "runtime": {
-            "dispatcher_cpu": -2, "ping_every_s": 0.3, "hung_after_s": 2.0, "max_restarts": 100, "first_delay_s": 0.05,
-            "most_delay_s": 0.4,
+            "dispatcher_cpu": -2, "realtime": False, "ping_every_s": 0.3, "hung_after_s": 2.0, "max_restarts": 100,
+            "first_delay_s": 0.05, "most_delay_s": 0.4,
         },
         "orders": {"reprice_after_s": 20.0, "poll_s": 20.0, "look_again_after_s": 10.0},
         "bridge": {"port": 0, "heartbeat_s": 1.0},
