@@ -121,9 +121,12 @@ class MoodActor(Actor):
         if self._answered is not None and now - self._answered <= self._settings.stale_after_s * NANOS_PER_SECOND:
             self._gate.release(GATE_KEY)
             return
-        told = " ".join(self._refusals) or "nobody has been asked yet."
-        if self._answered is not None:
-            told = f"nobody has answered for {(now - self._answered) / NANOS_PER_SECOND:.0f} s: {told}"
+        told = " ".join(self._refusals)
+        if self._answered is None:
+            told = told or "nobody has been asked yet."
+        else:
+            since = f"nobody has answered for {(now - self._answered) / NANOS_PER_SECOND:.0f} s"
+            told = f"{since}: {told}" if told else f"{since}."
         self._gate.hold(GATE_KEY, Rung.STOP_ENTRIES, f"The market's mood is unknown: {told}")
 
 

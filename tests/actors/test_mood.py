@@ -96,8 +96,7 @@ def test_each_index_is_read_told_shown_and_kept(floor: Floor) -> None:
     assert [one.symbol for one in floor.sentiments] == [NIFTY, BANKNIFTY]
     assert {one.ts_event for one in floor.sentiments} == {minute(6)}
     assert floor.sentiments[0].regime is not Regime.UNKNOWN
-    kinds = {type(one) for one in floor.kept}
-    assert kinds == {MoodMeasures, Sentiment, DepthRow, OptionChain}
+    assert {type(one) for one in floor.kept} == {MoodMeasures, Sentiment, DepthRow, OptionChain}
     assert [type(one) for one in floor.shown] == [Sentiment, OptionChain] * 2
     depth = next(one for one in floor.kept if isinstance(one, DepthRow))
     assert (depth.symbol, depth.ts, depth.pcr, depth.adv_dec_ratio) == (
@@ -236,7 +235,14 @@ def test_while_the_market_is_closed_nobody_is_asked(floor: Floor) -> None:
     floor.is_open = False
     floor.begin()
     floor.pass_time(600)
-    assert floor.sentiments == []
+    assert (floor.sentiments, "nobody has been asked yet" in floor.reasons()[0]) == ([], True)
+
+
+def test_when_it_has_closed_the_last_reading_is_said_to_be_old(floor: Floor) -> None:
+    floor.begin()
+    floor.is_open = False
+    floor.pass_time(700)
+    assert floor.reasons()[0].endswith("unknown: nobody has answered for 667 s.")
 
 
 def test_a_look_that_does_not_end_is_given_up_and_the_next_one_is_made(floor: Floor) -> None:
