@@ -112,7 +112,7 @@ def test_a_torn_end_is_told(home: Path, tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [(["2026-01-14"], 1, "There is no journal of 2026-01-14"), (["none.sosj"], 1, "cannot be read"),
-     (["--until", "25:00"], 2, "write it like 09:30"), (["--show", "-1"], 2, "show")],
+     (["--until", "25:00"], 2, "write it like 10:30"), (["--show", "-1"], 2, "show")],
 )  # fmt: skip
 def test_wrong_words_are_explained(
     home: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, told: str
