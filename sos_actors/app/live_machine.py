@@ -18,7 +18,7 @@ from sos_actors.runtime.ring import RingBuffer
 from sos_actors.runtime.slots import Batch
 from sos_actors.runtime.timers import Timers
 from sos_actors.runtime.trading_gate import TradingGate
-from sos_actors.runtime.waiting import make_wait
+from sos_actors.runtime.waiting import hand_over, make_wait
 
 T = TypeVar("T")
 _ORDERS_REMEMBERED = 1000
@@ -38,6 +38,8 @@ class RingSink:
         """Prices; of a symbol whose price nobody has read yet, that is replaced."""
         number = self._ring.symbol_id
         self._ring.publish_ticks([(number(symbol), at, price) for symbol, at, price in told], received_ns)
+        if not self._ring.is_consumer():
+            hand_over()
 
 
 class OrderTimes:
