@@ -114,6 +114,16 @@ class DecisionDesk:
         Raises:
             Exception: what was decided was not passed on; raised when the whole batch has been decided.
         """
+        try:
+            failure = self._decide_all(batch)
+        finally:  # what was taken is journaled, whatever became of the rest
+            self._append_taken()
+        if monotonic_ns() - self._flushed_ns > _FLUSH_AT_LAST_NS:
+            self._flush()
+        if failure is not None:
+            raise failure
+
+    def _decide_all(self, batch: Batch) -> Exception | None:
         run: list[BarClosed] = []
         failure: Exception | None = None
         for number, event in enumerate(batch.events):
@@ -131,11 +141,7 @@ class DecisionDesk:
                 failure = self._decide(event, batch, number) or failure  # type: ignore[arg-type]
         if run:
             failure = self._decide_bars(run, batch, len(batch.events) - len(run)) or failure
-        self._append_taken()
-        if monotonic_ns() - self._flushed_ns > _FLUSH_AT_LAST_NS:
-            self._flush()
-        if failure is not None:
-            raise failure
+        return failure
 
     def on_idle(self) -> None:
         """Nobody waits: hand the journal to the operating system, now and then."""
@@ -177,16 +183,16 @@ class DecisionDesk:
 
     def _decide(self, event: Event, batch: Batch | None = None, number: int = 0) -> Exception | None:
         """Decide one event, of which is done what is to be done before the next one of its batch is looked at."""
-        events: Sequence[Event] = (event,)
+        encoded = [encode_event(event)]  # first: what cannot be journaled is not decided
         try:
             answers = [self.engine.step(event)]
         except Exception as error:  # a poison event must not end the day
             _log.exception("The engine failed on an event; it is made anew from the journal.")
-            events = event.each() if isinstance(event, Ticks) else events
-            answers = self._step_without_poison(events, error)
+            events: Sequence[Event] = event.each() if isinstance(event, Ticks) else [event]
+            encoded, answers = [encode_event(one) for one in events], self._step_without_poison(events, error)
         failure = None
-        for one, decided in zip(events, answers, strict=True):
-            self._take(encode_event(one))
+        for one, decided in zip(encoded, answers, strict=True):
+            self._take(one)
             if decided:
                 self._append_decided(decided)
                 cause = batch.cause_ns(number) if batch is not None else monotonic_ns()
@@ -198,8 +204,9 @@ class DecisionDesk:
     def _decide_bars(self, bars: Sequence[BarClosed], batch: Batch, first: int) -> Exception | None:
         """Bars that follow one another are matched together; the first is number ``first`` of its batch."""
         decisions: list[tuple[Decision, int]] = []
-        for number, (bar, decided) in enumerate(zip(bars, self._step(bars), strict=True), first):
-            self._take(encode_event(bar))
+        encoded = [encode_event(bar) for bar in bars]  # first, as above
+        for number, (one, decided) in enumerate(zip(encoded, self._step(bars), strict=True), first):
+            self._take(one)
             if decided:
                 self._append_decided(decided)
                 decisions += [(decision, batch.cause_ns(number)) for decision in decided]

@@ -1,4 +1,4 @@
-"""What the market said: bars as columns, one bar, one tick, sentiment, a screener alert, prices that disagree."""
+"""What the market said: bars as columns, one bar, ticks, sentiment, a screener alert, prices that disagree."""
 
 from __future__ import annotations
 

@@ -56,6 +56,9 @@ def hurry_this_thread() -> bool:
     if not hasattr(os, "sched_setscheduler"):
         logger.info("This system has no real-time threads; the dispatcher is an ordinary one.")
         return False
+    if (os.cpu_count() or 1) < 2:
+        logger.info("There is one core: the dispatcher is an ordinary thread, or others would wait for it.")
+        return False
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
     except OSError as error:

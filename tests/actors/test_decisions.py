@@ -45,6 +45,17 @@ def test_what_a_batch_brings_is_journaled_together_up_to_the_first_that_decides(
     assert [kind for kind, _ in world.journal.held] == [RecordKind.EVENT] * 2
 
 
+def test_what_cannot_be_journaled_is_not_decided_and_what_came_before_it_is_kept(world: World) -> None:
+    first, tick = world.bar(), world.tick(99.0)
+    with pytest.raises(KeyError):
+        world.take(first, tick, object())
+    later = world.bar()
+    world.take(later)
+    world.journal.flush()
+    assert [type(one) for one in world.journal.said(RecordKind.EVENT)] == [BarClosed, type(tick), BarClosed]
+    assert (world.desk.n_events, world.failed, len(world.orders())) == (3, [], 2)
+
+
 def test_without_a_journal_nothing_is_entered_and_exits_go_on(world: World) -> None:
     world.take(world.bar(), world.fill(1))
     world.journal.full = True

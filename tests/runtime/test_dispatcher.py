@@ -219,6 +219,14 @@ def test_a_system_without_real_time_threads_says_so(
 
 
 @on_linux
+def test_on_one_core_nobody_hurries(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with caplog.at_level(logging.INFO):
+        assert hurry_this_thread() is False
+    assert "one core" in caplog.text
+
+
+@on_linux
 def test_a_thread_that_may_not_hurry_is_told_what_would_allow_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -226,6 +234,7 @@ def test_a_thread_that_may_not_hurry_is_told_what_would_allow_it(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "sched_setscheduler", refused)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     with caplog.at_level(logging.INFO):
         assert hurry_this_thread() is False
     assert "ulimit -r" in caplog.text
